@@ -1,0 +1,142 @@
+//! A mail address that has been parsed once and stays proven.
+
+use std::fmt;
+
+/// An address that a mail can be sent to: `local@domain`, the domain in its ASCII form.
+///
+/// Limits are those of RFC 5321 4.5.3.1: 64 octets before the `@`, 255 after it. The domain goes
+/// through IDNA (`münchen.de` becomes `xn--mnchen-3ya.de`), so only a non-ASCII local part ever needs
+/// SMTPUTF8. `Debug` hides the local part: an address must not reach a log line (see [`crate`]).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address(String);
+
+/// Why a text is not an address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// No `@`, or more than one.
+    #[error("an address has one @, as in anna@example.org")]
+    At,
+    /// The part before the `@` is empty, too long or has characters that no mail server takes.
+    #[error(
+        "the part before the @ is empty, longer than 64 characters or has a character that is not allowed there"
+    )]
+    Local,
+    /// The part after the `@` is not a domain.
+    #[error("the part after the @ is not a domain name")]
+    Domain,
+}
+
+impl Address {
+    /// Parses `text`, ignoring white space around it.
+    pub fn parse(text: &str) -> Result<Self, AddressError> {
+        let (local, domain) = text.trim().rsplit_once('@').ok_or(AddressError::At)?;
+        let allowed = |c: char| {
+            c.is_ascii_alphanumeric()
+                || "!#$%&'*+-/=?^_`{|}~.".contains(c)
+                || (!c.is_ascii() && c.is_alphanumeric())
+        };
+        if local.contains('@') {
+            return Err(AddressError::At);
+        }
+        if local.is_empty() || local.len() > 64 || !local.chars().all(allowed) {
+            return Err(AddressError::Local);
+        }
+        if local.starts_with('.') || local.ends_with('.') || local.contains("..") {
+            return Err(AddressError::Local);
+        }
+        let Ok(url::Host::Domain(domain)) = url::Host::parse(domain) else {
+            return Err(AddressError::Domain);
+        };
+        let label =
+            |l: &str| !l.is_empty() && l.len() <= 63 && !l.starts_with('-') && !l.ends_with('-');
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        if domain.len() > 255 || !domain.chars().all(plain) || !domain.split('.').all(label) {
+            return Err(AddressError::Domain);
+        }
+        Ok(Self(format!("{local}@{domain}")))
+    }
+
+    /// The address as it is written into a mail.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The part after the `@`.
+    pub fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
+
+    /// The form under which two spellings are one mailbox: lower case throughout.
+    ///
+    /// RFC 5321 lets a server tell `Anna@` from `anna@`; no provider does, and a reader who signs up
+    /// twice must not get two mails.
+    pub fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address(…@{})", self.domain())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_trimmed_and_its_domain_made_ascii() {
+        assert_eq!(
+            Address::parse(" Anna@München.de ").unwrap().as_str(),
+            "Anna@xn--mnchen-3ya.de"
+        );
+        assert_eq!(
+            Address::parse("anna+news@example.org").unwrap().as_str(),
+            "anna+news@example.org"
+        );
+        assert_eq!(
+            Address::parse("root@localhost").unwrap().domain(),
+            "localhost"
+        );
+    }
+
+    #[test]
+    fn what_is_not_an_address_is_refused_with_the_part_that_is_wrong() {
+        for (text, error) in [
+            ("anna", AddressError::At),
+            ("a@b@example.org", AddressError::At),
+            ("@example.org", AddressError::Local),
+            ("an na@example.org", AddressError::Local),
+            ("a..b@example.org", AddressError::Local),
+            ("anna\r\nBcc: x@example.org", AddressError::Local),
+            ("anna@", AddressError::Domain),
+            ("anna@[127.0.0.1]", AddressError::Domain),
+            ("anna@127.0.0.1", AddressError::Domain),
+            ("anna@-x.org", AddressError::Domain),
+            ("anna@exa mple.org", AddressError::Domain),
+        ] {
+            assert_eq!(Address::parse(text), Err(error), "{text:?}");
+        }
+        assert_eq!(
+            Address::parse(&format!("{}@example.org", "a".repeat(65))),
+            Err(AddressError::Local)
+        );
+    }
+
+    #[test]
+    fn two_spellings_of_one_mailbox_have_one_key() {
+        assert_eq!(
+            Address::parse("Anna@Example.org").unwrap().key(),
+            "anna@example.org"
+        );
+    }
+
+    #[test]
+    fn debug_output_hides_the_local_part() {
+        assert_eq!(
+            format!("{:?}", Address::parse("anna@example.org").unwrap()),
+            "Address(…@example.org)"
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! One edition to one subscriber, and what became of it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{Address, Audience, EditionId};
+
+/// The store's number of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeliveryId(pub i64);
+
+/// Where a delivery stands.
+///
+/// ```text
+/// Pending ──claim──▶ Leased ──▶ Sent | Failed | Unknown
+///    ▲                 │
+///    └── release ──────┤
+/// Deferred ◀───────────┘  (claimed again when its time has come)
+/// Pending | Deferred ──unsubscribe──▶ Cancelled
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// Nobody has tried yet.
+    Pending,
+    /// A worker has it.
+    Leased,
+    /// The server took it.
+    Sent,
+    /// To be tried again later.
+    Deferred,
+    /// Refused for good, or not taken within `delivery.retry_for`.
+    Failed,
+    /// The connection died after the whole message was sent: taken or not, nobody knows. Not sent again.
+    Unknown,
+    /// The subscriber left before it was sent.
+    Cancelled,
+}
+
+impl DeliveryState {
+    /// The word that the store uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Leased => "leased",
+            Self::Sent => "sent",
+            Self::Deferred => "deferred",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// A delivery that a worker has claimed.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The store's number.
+    pub id: DeliveryId,
+    /// Which edition.
+    pub edition: EditionId,
+    /// A public, random name of the subscriber; part of the Message-ID.
+    pub token: String,
+    /// Where it goes.
+    pub address: Address,
+    /// The name in `To`; may be empty.
+    pub name: String,
+    /// Which rendering the subscriber gets.
+    pub audience: Audience,
+    /// How often it has been tried, this time included.
+    pub attempts: i64,
+    /// When it was planned, by the real clock.
+    pub planned_at: DateTime<Utc>,
+}
+
+/// What the server said about one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Taken.
+    Accepted,
+    /// Not now (4xx, or a fault on our side of the recipient).
+    Deferred(String),
+    /// Never (5xx for this recipient or this message).
+    Rejected(String),
+    /// The connection died after the message was sent and before it was answered (RFC 1047).
+    Unknown(String),
+}
+
+/// How many deliveries stand where.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryCounts {
+    /// Taken by the server.
+    pub sent: u64,
+    /// Waiting for their first try.
+    pub pending: u64,
+    /// Waiting for another try.
+    pub deferred: u64,
+    /// Given up.
+    pub failed: u64,
+    /// Nobody knows.
+    pub unknown: u64,
+}

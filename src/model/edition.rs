@@ -1,0 +1,100 @@
+//! The composed sections for one newsletter, cadence and window.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::{CadenceId, Language, Story, TopicId};
+
+super::text_id! {
+    /// The identity of an edition: newsletter, cadence and the moment it was due, as in `tidings.daily.20261120T060000Z`.
+    EditionId
+}
+
+/// A half-open span of time, `[since, until)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// The first moment that belongs to it.
+    pub since: DateTime<Utc>,
+    /// The first moment that no longer does.
+    pub until: DateTime<Utc>,
+}
+
+/// One topic's place in one edition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Section {
+    /// Which topic.
+    pub topic: TopicId,
+    /// Its heading.
+    pub title: String,
+    /// Its stories, best first.
+    pub stories: Vec<Story>,
+}
+
+/// What is mailed, archived and shown; it never changes once it is stored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Edition {
+    /// Its identity.
+    pub id: EditionId,
+    /// Which newsletter.
+    pub newsletter: String,
+    /// Which cadence.
+    pub cadence: CadenceId,
+    /// The scheduled moment that made it due. At most one edition exists for each.
+    pub slot: DateTime<Utc>,
+    /// The news that it covers.
+    pub window: Window,
+    /// When it was composed; the `Date` of its mails.
+    pub created_at: DateTime<Utc>,
+    /// Topics with at least one story.
+    pub sections: Vec<Section>,
+}
+
+impl Edition {
+    /// The identity of the edition of `newsletter` and `cadence` that is due at `slot`.
+    pub fn id_of(newsletter: &str, cadence: &CadenceId, slot: DateTime<Utc>) -> EditionId {
+        EditionId(format!(
+            "{newsletter}.{cadence}.{}",
+            slot.format("%Y%m%dT%H%M%SZ")
+        ))
+    }
+
+    /// The sections that `audience` asked for.
+    pub fn sections_for<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = &'a Section> {
+        self.sections
+            .iter()
+            .filter(|section| audience.wants(&section.topic))
+    }
+
+    /// How many stories it has.
+    pub fn story_count(&self) -> usize {
+        self.sections
+            .iter()
+            .map(|section| section.stories.len())
+            .sum()
+    }
+}
+
+/// The choices that subscribers with one and the same digest share.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Audience {
+    /// The language of the fixed words.
+    pub language: Language,
+    /// The topics they want; empty means all.
+    pub topics: BTreeSet<TopicId>,
+}
+
+impl Audience {
+    /// Everybody who reads in `language` and has not narrowed the topics.
+    pub fn everything(language: Language) -> Self {
+        Self {
+            language,
+            topics: BTreeSet::new(),
+        }
+    }
+
+    fn wants(&self, topic: &TopicId) -> bool {
+        self.topics.is_empty() || self.topics.contains(topic)
+    }
+}

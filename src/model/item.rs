@@ -1,0 +1,70 @@
+//! One thing from a feed, cleaned, and the identity that it keeps across fetches.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::FeedKey;
+
+/// The identity of an item across fetches: 128 bits of SHA-256, as 32 hexadecimal digits.
+///
+/// Which facts identify an item is decided in `collect::identity`; this type only proves that they were.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ItemKey(String);
+
+impl ItemKey {
+    /// The key of the identifying text `identity`.
+    pub fn of(identity: &str) -> Self {
+        let hash = Sha256::digest(identity.as_bytes());
+        Self(
+            hash.iter()
+                .take(16)
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+
+    /// A key as the store kept it.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One thing from a feed. Every text here is plain: no mark-up, no control characters, one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Its identity.
+    pub key: ItemKey,
+    /// The feed that it came from.
+    pub feed: FeedKey,
+    /// The name of the outlet, as readers see it.
+    pub source: String,
+    /// The headline.
+    pub title: String,
+    /// Where to read it: an `http` or `https` URL without tracking parameters.
+    pub url: Option<String>,
+    /// The first part of its text, at most [`Item::SUMMARY_CHARS`] characters.
+    pub summary: String,
+    /// How many words the feed carried for it, the part after `summary` included.
+    pub words: u32,
+    /// Who wrote it.
+    pub author: Option<String>,
+    /// Its language as a primary BCP 47 subtag such as `de`, when known.
+    pub language: Option<String>,
+    /// When it was published, or last before it was first seen when the feed does not say.
+    pub published: DateTime<Utc>,
+    /// The `now` of the run that saw it first.
+    pub first_seen: DateTime<Utc>,
+}
+
+impl Item {
+    /// How much of an item's text is kept. Enough for an excerpt of three sentences and for telling
+    /// stories apart; the whole text stays with its publisher.
+    pub const SUMMARY_CHARS: usize = 1_500;
+}

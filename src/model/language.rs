@@ -1,0 +1,42 @@
+//! The languages that a digest can be written in.
+
+use serde::{Deserialize, Serialize};
+
+/// A language that all fixed words of a mail exist in.
+///
+/// Items may be in any language; theirs is a plain tag on the [`Item`](crate::model::Item).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// German.
+    De,
+    /// English.
+    En,
+}
+
+impl Language {
+    /// All languages, in the order in which messages name them.
+    pub const ALL: [Language; 2] = [Language::De, Language::En];
+
+    /// The BCP 47 tag: `de`, `en`.
+    pub fn tag(self) -> &'static str {
+        match self {
+            Language::De => "de",
+            Language::En => "en",
+        }
+    }
+
+    /// The language of a tag such as `de`, `de-AT` or `EN_us`; `None` when no digest is written in it.
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        let primary = tag.trim().split(['-', '_']).next()?.to_ascii_lowercase();
+        Self::ALL
+            .into_iter()
+            .find(|language| language.tag() == primary)
+    }
+}
+
+impl std::fmt::Display for Language {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.tag())
+    }
+}

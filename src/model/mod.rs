@@ -1,0 +1,52 @@
+//! The words of the program as values: no I/O, no async, no clock.
+//!
+//! Everything here can be printed, compared, serialised and passed between stages. A stage turns one
+//! of these values into the next; none of them knows about a stage.
+
+mod address;
+mod delivery;
+mod digest;
+mod edition;
+mod feed;
+mod item;
+mod language;
+mod newsletter;
+mod story;
+mod subscriber;
+mod topic;
+
+pub use address::{Address, AddressError};
+pub use delivery::{Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome};
+pub use digest::{Digest, unsubscribe_by_mail};
+pub use edition::{Audience, Edition, EditionId, Section, Window};
+pub use feed::{Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Location};
+pub use item::{Item, ItemKey};
+pub use language::Language;
+pub use newsletter::{Cadence, CadenceId, Newsletter};
+pub use story::{Composition, LeftOut, Reason, Score, Story};
+pub use subscriber::{NewSubscriber, Subscriber, SubscriberState, clean_name};
+pub use topic::{Topic, TopicId};
+
+/// Declares a newtype over `String` for an identifier that the configuration or the store gives.
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl $name {
+            /// The identifier as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+use text_id;

@@ -1,0 +1,48 @@
+//! The publication, and the schedules that its readers pick from.
+
+use std::time::Duration;
+
+use super::{Address, Language};
+
+super::text_id! {
+    /// The name of a cadence: `daily`, `weekly`, ….
+    CadenceId
+}
+
+/// The publication: what every mail of it has in common.
+#[derive(Debug, Clone)]
+pub struct Newsletter {
+    /// A short name that never changes; part of `List-Id` and of every edition's identity.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// One line under the title; may be empty.
+    pub tagline: String,
+    /// The language of its fixed words where a subscriber has not chosen another.
+    pub language: Language,
+    /// Where its days begin and its cadences tick.
+    pub timezone: chrono_tz::Tz,
+    /// The name in `From`.
+    pub from_name: String,
+    /// The address in `From`.
+    pub from: Address,
+    /// Where answers go: a mailbox that somebody reads.
+    pub reply_to: Address,
+    /// Where requests to unsubscribe go.
+    pub unsubscribe: Address,
+    /// The publisher's imprint, line by line; stands in full in every mail (§ 5 DDG).
+    pub imprint: Vec<String>,
+    /// The publication's web site.
+    pub url: Option<url::Url>,
+}
+
+/// A named schedule that a subscriber picks.
+#[derive(Debug, Clone)]
+pub struct Cadence {
+    /// Its name.
+    pub id: CadenceId,
+    /// When it ticks, in the newsletter's time zone.
+    pub cron: croner::Cron,
+    /// How late an edition may still go out; later, it is skipped.
+    pub max_lateness: Duration,
+}
