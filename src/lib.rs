@@ -42,5 +42,7 @@
 //! - No address or password in a log line or in `Debug`.
 //! - No randomness in an edition, a digest or a message: the same input gives the same bytes.
 
+pub mod collect;
 pub mod model;
 pub mod schedule;
+mod tls;

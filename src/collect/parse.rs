@@ -1,0 +1,296 @@
+//! Feed bytes become items: the only place that knows feed-rs.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use feed_rs::model::{Entry, Link};
+use url::Url;
+
+use super::clean::{html_text, plain_text, shorten};
+use super::identity::{SharedUrl, canonical_url, item_key};
+use crate::model::{Feed, FeedKey, Item, Location};
+
+/// How much of an entry's mark-up is read. A feed that ships whole books costs no more than this per entry.
+const MAX_BODY: usize = 200_000;
+
+/// How far in the future a date may be and still be a slip of a clock or a time zone.
+const FUTURE_TOLERANCE: TimeDelta = TimeDelta::hours(24);
+
+/// What a feed's bytes said.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The feed's own title.
+    pub title: Option<String>,
+    /// Its items, in its order.
+    pub items: Vec<Item>,
+}
+
+/// Parses `bytes` as RSS, Atom or JSON Feed.
+///
+/// An item's date is the feed's, but never later than just before `now`: what we can see has been
+/// published. Items dated more than a day ahead are announcements; they wait until their date.
+///
+/// # Errors
+/// The parser's reason, as a phrase for the report.
+pub fn parse(
+    bytes: &[u8],
+    charset: Option<&str>,
+    feed: &Feed,
+    now: DateTime<Utc>,
+) -> Result<Parsed, String> {
+    let base = match &feed.location {
+        Location::Web(url) => Some(url.clone()),
+        Location::File(_) => None,
+    };
+    let text = decode(bytes, charset);
+    let parser = feed_rs::parser::Builder::new()
+        .base_uri(base.as_ref())
+        // A missing id stays missing: an invented one changes with the title or with every fetch.
+        .id_generator(|_, _, _| String::new())
+        .build();
+    let parsed = parser.parse(text.as_bytes()).map_err(|error| {
+        let start = text.get(..200).unwrap_or(&text).to_ascii_lowercase();
+        if start.starts_with("<!doctype html") || start.contains("<html") {
+            "it is an HTML page; look there for the address of its feed".to_owned()
+        } else {
+            plain_text(&error.to_string())
+        }
+    })?;
+    let title = parsed
+        .title
+        .map(|title| html_text(&title.content))
+        .filter(|title| !title.is_empty());
+    let source = feed
+        .name
+        .clone()
+        .or_else(|| title.clone())
+        .unwrap_or_else(|| feed.label().to_owned());
+    let language = feed
+        .language
+        .as_deref()
+        .or(parsed.language.as_deref())
+        .map(primary_subtag);
+
+    let site = parsed
+        .links
+        .iter()
+        .find_map(|link| Url::parse(&link.href).ok())
+        .or(base);
+    let links: Vec<Option<String>> = parsed
+        .entries
+        .iter()
+        .map(|entry| entry_url(entry, site.as_ref()))
+        .collect();
+    let shared = shared_urls(&links);
+    let mut seen = HashSet::new();
+    let items = parsed
+        .entries
+        .into_iter()
+        .zip(links)
+        .filter_map(|(entry, url)| {
+            let shared = if url.as_ref().is_some_and(|url| shared.contains(url)) {
+                SharedUrl::Yes
+            } else {
+                SharedUrl::No
+            };
+            item(
+                entry,
+                url,
+                shared,
+                &feed.key,
+                &source,
+                language.as_deref(),
+                now,
+            )
+        })
+        .filter(|item| seen.insert(item.key.clone()))
+        .collect();
+    Ok(Parsed { title, items })
+}
+
+/// Addresses that several entries point to without being one article: a front page, or the same page
+/// for three or more. Two entries with one article's address are one item that was edited in between.
+fn shared_urls(links: &[Option<String>]) -> HashSet<String> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    for url in links.iter().flatten() {
+        *counts.entry(url).or_default() += 1;
+    }
+    let front_page =
+        |url: &str| Url::parse(url).is_ok_and(|url| url.path() == "/" && url.query().is_none());
+    let shared = counts
+        .into_iter()
+        .filter(|(url, count)| *count >= 3 || (*count == 2 && front_page(url)));
+    shared.map(|(url, _)| url.to_owned()).collect()
+}
+
+fn item(
+    entry: Entry,
+    url: Option<String>,
+    shared: SharedUrl,
+    feed: &FeedKey,
+    source: &str,
+    language: Option<&str>,
+    now: DateTime<Utc>,
+) -> Option<Item> {
+    let teaser = entry
+        .summary
+        .map(|text| body_text(&text.content))
+        .unwrap_or_default();
+    let body = entry
+        .content
+        .and_then(|content| content.body)
+        .map(|body| body_text(&body))
+        .unwrap_or_default();
+    let title = entry
+        .title
+        .map(|title| html_text(&title.content))
+        .unwrap_or_default();
+    let title = if title.is_empty() {
+        headline_of(if teaser.is_empty() { &body } else { &teaser })
+    } else {
+        title
+    };
+    if title.is_empty() {
+        return None;
+    }
+    let published = entry.published.or(entry.updated);
+    if published.is_some_and(|published| published > now + FUTURE_TOLERANCE) {
+        return None;
+    }
+    let just_before_now = now - TimeDelta::seconds(1);
+    let words = teaser.split(' ').count().max(body.split(' ').count());
+    // The publisher's teaser is written to be shown; the body serves where there is none worth showing.
+    let summary = if teaser.chars().count() >= 60 || body.is_empty() {
+        teaser
+    } else {
+        body
+    };
+    Some(Item {
+        key: item_key(
+            feed,
+            url.as_deref(),
+            shared,
+            Some(entry.id.as_str()),
+            &title,
+        ),
+        feed: feed.clone(),
+        source: source.to_owned(),
+        title: shorten(title, 300),
+        url,
+        summary: shorten(summary, Item::SUMMARY_CHARS),
+        words: u32::try_from(words).unwrap_or(u32::MAX),
+        author: entry
+            .authors
+            .first()
+            .and_then(|person| person.name.as_deref())
+            .map(|name| shorten(html_text(name), 100))
+            .filter(|name| !name.is_empty()),
+        language: entry
+            .language
+            .as_deref()
+            .map(primary_subtag)
+            .or_else(|| language.map(str::to_owned)),
+        published: published.map_or(just_before_now, |published| published.min(just_before_now)),
+        first_seen: now,
+    })
+}
+
+/// Decodes to UTF-8: byte-order mark, then the HTTP header's charset, then the XML declaration's, then
+/// UTF-8 where it is valid, else windows-1252, which the rest of the web uses. feed-rs panics on UTF-16
+/// and trusts the declaration, so the declaration is taken away after it has had its say.
+fn decode(bytes: &[u8], charset: Option<&str>) -> String {
+    let declared = charset
+        .and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()))
+        .or_else(|| declared_encoding(bytes));
+    let text = match (encoding_rs::Encoding::for_bom(bytes), declared) {
+        (None, None) => match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => encoding_rs::WINDOWS_1252.decode(bytes).0.into_owned(),
+        },
+        (None, Some(encoding))
+            if encoding == encoding_rs::UTF_8 && std::str::from_utf8(bytes).is_err() =>
+        {
+            encoding_rs::WINDOWS_1252.decode(bytes).0.into_owned()
+        }
+        (_, declared) => declared
+            .unwrap_or(encoding_rs::UTF_8)
+            .decode(bytes)
+            .0
+            .into_owned(),
+    };
+    let text = text.trim_start();
+    match text
+        .strip_prefix("<?xml")
+        .and_then(|rest| rest.split_once("?>"))
+    {
+        Some((_, rest)) => rest.trim_start().to_owned(),
+        None => text.to_owned(),
+    }
+}
+
+fn declared_encoding(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+    let head = String::from_utf8_lossy(bytes.get(..200.min(bytes.len()))?).into_owned();
+    let declaration = head
+        .trim_start()
+        .strip_prefix("<?xml")?
+        .split_once("?>")?
+        .0
+        .to_owned();
+    let value = declaration
+        .split_once("encoding")?
+        .1
+        .trim_start()
+        .strip_prefix('=')?
+        .trim_start()
+        .to_owned();
+    let label = value
+        .strip_prefix(['"', '\''])?
+        .split(['"', '\''])
+        .next()?
+        .to_owned();
+    encoding_rs::Encoding::for_label(label.as_bytes())
+}
+
+/// The article's address among an entry's links.
+fn entry_url(entry: &Entry, site: Option<&Url>) -> Option<String> {
+    let rank = |link: &&Link| match link.rel.as_deref() {
+        None | Some("alternate") => 0,
+        Some("self" | "edit" | "replies" | "enclosure" | "hub" | "next" | "license") => 2,
+        Some(_) => 1,
+    };
+    let link = entry
+        .links
+        .iter()
+        .filter(|link| rank(link) < 2)
+        .min_by_key(rank);
+    let permalink = || entry.id.starts_with("http").then_some(entry.id.as_str());
+    link.map(|link| link.href.as_str())
+        .or_else(permalink)
+        .and_then(|href| canonical_url(href, site))
+}
+
+fn body_text(html: &str) -> String {
+    let end = (0..=MAX_BODY.min(html.len()))
+        .rev()
+        .find(|end| html.is_char_boundary(*end))
+        .unwrap_or(0);
+    html_text(&html[..end])
+}
+
+/// A headline for an entry without a title (notes, toots): the start of its text.
+fn headline_of(text: &str) -> String {
+    let short = shorten(text.to_owned(), 80);
+    if short.len() < text.len() {
+        format!("{short}…")
+    } else {
+        short
+    }
+}
+
+fn primary_subtag(tag: &str) -> String {
+    tag.trim()
+        .split(['-', '_'])
+        .next()
+        .unwrap_or_default()
+        .to_ascii_lowercase()
+}
