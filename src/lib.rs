@@ -44,5 +44,6 @@
 
 pub mod collect;
 pub mod model;
+pub mod rank;
 pub mod schedule;
 mod tls;
