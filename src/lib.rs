@@ -45,5 +45,6 @@
 pub mod collect;
 pub mod model;
 pub mod rank;
+pub mod render;
 pub mod schedule;
 mod tls;
