@@ -47,4 +47,5 @@ pub mod model;
 pub mod rank;
 pub mod render;
 pub mod schedule;
+pub mod store;
 mod tls;

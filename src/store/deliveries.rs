@@ -1,0 +1,201 @@
+//! Deliveries: claimed, sent, recorded. The database is the queue.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::Row as _;
+
+use super::Store;
+use crate::model::{
+    Address, Audience, Delivery, DeliveryCounts, DeliveryId, DeliveryState, EditionId, Language,
+    TopicId,
+};
+
+/// What to write about a delivery that has been tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Which.
+    pub id: DeliveryId,
+    /// Where it stands now.
+    pub state: DeliveryState,
+    /// When to try again, for a deferred one; else when it ended.
+    pub at: DateTime<Utc>,
+    /// What the server said, when it said no.
+    pub answer: Option<String>,
+}
+
+impl Store {
+    /// Gives back the deliveries that a run claimed and did not end, because it died. Returns how many.
+    ///
+    /// Only for who holds the send lock: then no living run has a claim.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release_claims(&self) -> sqlx::Result<u64> {
+        let mut connection = self.connection().await;
+        let released = sqlx::query("UPDATE delivery SET state = 'pending' WHERE state = 'leased'")
+            .execute(&mut *connection)
+            .await?;
+        Ok(released.rows_affected())
+    }
+
+    /// How many deliveries are due at `wall`, the real time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_due(&self, wall: DateTime<Utc>) -> sqlx::Result<u64> {
+        let mut connection = self.connection().await;
+        let count: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1",
+        )
+        .bind(wall.timestamp())
+        .fetch_one(&mut *connection)
+        .await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Claims up to `limit` deliveries that are due at `wall`. `language` is the newsletter's, for
+    /// subscribers who picked none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_deliveries(
+        &self,
+        limit: u32,
+        wall: DateTime<Utc>,
+        language: Language,
+    ) -> anyhow::Result<Vec<Delivery>> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let claimed = sqlx::query(
+            "UPDATE delivery SET state = 'leased', attempts = attempts + 1 WHERE id IN
+                (SELECT id FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1 ORDER BY due_at, id LIMIT $2)
+             RETURNING id",
+        )
+        .bind(wall.timestamp())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+        let ids: Vec<i64> = claimed
+            .iter()
+            .map(|row| row.try_get("id"))
+            .collect::<sqlx::Result<_>>()?;
+        let ids = super::array(ids);
+        let claimed = "CAST(r.value->>'v' AS BIGINT) FROM {rows}";
+        let topic_sql = self.with_rows(&format!(
+            "SELECT t.subscriber, t.topic FROM subscriber_topic t
+             WHERE t.subscriber IN (SELECT subscriber FROM delivery WHERE id IN (SELECT {claimed}))"
+        ));
+        let mut topics: HashMap<i64, BTreeSet<TopicId>> = HashMap::new();
+        for row in sqlx::query(topic_sql)
+            .bind(&ids)
+            .fetch_all(&mut *tx)
+            .await?
+        {
+            topics
+                .entry(row.try_get("subscriber")?)
+                .or_default()
+                .insert(TopicId(row.try_get("topic")?));
+        }
+        let sql = self.with_rows(&format!(
+            "SELECT d.id, d.edition, d.attempts, d.planned_at, d.subscriber, s.token, s.address, s.name, s.language
+             FROM delivery d JOIN subscriber s ON s.id = d.subscriber
+             WHERE d.id IN (SELECT {claimed}) ORDER BY d.id"
+        ));
+        let rows = sqlx::query(sql).bind(&ids).fetch_all(&mut *tx).await?;
+        tx.commit().await?;
+        rows.iter()
+            .map(|row| {
+                let chosen = row
+                    .try_get::<Option<String>, _>("language")?
+                    .and_then(|tag| Language::from_tag(&tag));
+                Ok(Delivery {
+                    id: DeliveryId(row.try_get("id")?),
+                    edition: EditionId(row.try_get("edition")?),
+                    token: row.try_get("token")?,
+                    address: Address::parse(&row.try_get::<String, _>("address")?)?,
+                    name: row.try_get("name")?,
+                    audience: Audience {
+                        language: chosen.unwrap_or(language),
+                        topics: topics
+                            .remove(&row.try_get("subscriber")?)
+                            .unwrap_or_default(),
+                    },
+                    attempts: row.try_get("attempts")?,
+                    planned_at: super::time(row, "planned_at")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Gives deliveries back that were claimed and not tried.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn release_deliveries(&self, ids: &[DeliveryId]) -> sqlx::Result<()> {
+        let mut connection = self.connection().await;
+        let sql = self.with_rows(
+            "UPDATE delivery SET state = 'pending', attempts = attempts - 1
+             WHERE state = 'leased' AND id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows})",
+        );
+        sqlx::query(sql)
+            .bind(super::array(ids.iter().map(|id| id.0)))
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Writes what became of deliveries, all in one transaction. On the disk when it returns.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_outcomes(&self, records: &[Record]) -> sqlx::Result<()> {
+        let rows: Vec<_> = records
+            .iter()
+            .map(|record| {
+                json!({ "id": record.id.0, "state": record.state.word(), "at": record.at.timestamp(), "answer": record.answer })
+            })
+            .collect();
+        let mut connection = self.connection().await;
+        let sql = self.with_rows(
+            "UPDATE delivery SET state = r.value->>'state', answer = r.value->>'answer',
+                due_at = CASE WHEN r.value->>'state' = 'deferred' THEN CAST(r.value->>'at' AS BIGINT) ELSE due_at END,
+                ended_at = CASE WHEN r.value->>'state' = 'deferred' THEN NULL ELSE CAST(r.value->>'at' AS BIGINT) END
+             FROM {rows} WHERE delivery.id = CAST(r.value->>'id' AS BIGINT)",
+        );
+        sqlx::query(sql)
+            .bind(serde_json::Value::from(rows).to_string())
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
+    }
+
+    /// Where the deliveries of an edition stand; of all editions when `edition` is `None`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_deliveries(
+        &self,
+        edition: Option<&EditionId>,
+    ) -> sqlx::Result<DeliveryCounts> {
+        let mut connection = self.connection().await;
+        let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM delivery WHERE $1 IS NULL OR edition = $1 GROUP BY state")
+            .bind(edition.map(|id| id.as_str().to_owned()))
+            .fetch_all(&mut *connection)
+            .await?;
+        let mut counts = DeliveryCounts::default();
+        for row in &rows {
+            let n = u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default();
+            match row.try_get::<String, _>("state")?.as_str() {
+                "sent" => counts.sent += n,
+                "pending" | "leased" => counts.pending += n,
+                "deferred" => counts.deferred += n,
+                "failed" => counts.failed += n,
+                "unknown" => counts.unknown += n,
+                _ => {}
+            }
+        }
+        Ok(counts)
+    }
+}

@@ -1,0 +1,179 @@
+//! Editions: immutable once stored, published together with their deliveries.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use sqlx::Row as _;
+
+use super::{Store, optional_time};
+use crate::model::{CadenceId, Edition, EditionId, ItemKey, Story, Window};
+use crate::schedule::History;
+
+/// What was decided about a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EditionState {
+    /// It has stories, and deliveries for whoever wanted them.
+    Published,
+    /// It had no story, so there is no mail.
+    Quiet,
+    /// Its time had passed; its news go into the next one.
+    Skipped,
+}
+
+impl EditionState {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Quiet => "quiet",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// What came of publishing an edition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It is stored now, with this many deliveries.
+    Now(u64),
+    /// Another run had decided this slot before.
+    Before,
+}
+
+impl Store {
+    /// What was decided about the slots of a cadence up to `now`. (Later ones exist when `now` is a time
+    /// that somebody wants to look back at.)
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn history(
+        &self,
+        newsletter: &str,
+        cadence: &CadenceId,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<History> {
+        let mut connection = self.connection().await;
+        let row = sqlx::query(
+            "SELECT MAX(slot) AS last_slot, MAX(CASE WHEN state <> 'skipped' THEN until END) AS covered_until
+             FROM edition WHERE newsletter = $1 AND cadence = $2 AND slot <= $3",
+        )
+        .bind(newsletter)
+        .bind(cadence.as_str())
+        .bind(now.timestamp())
+        .fetch_one(&mut *connection)
+        .await?;
+        Ok(History {
+            last_slot: optional_time(&row, "last_slot")?,
+            covered_until: optional_time(&row, "covered_until")?,
+        })
+    }
+
+    /// The items that editions of a cadence have shown whose windows ended in `span`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_mailed(
+        &self,
+        newsletter: &str,
+        cadence: &CadenceId,
+        span: Window,
+    ) -> sqlx::Result<HashSet<ItemKey>> {
+        let mut connection = self.connection().await;
+        let rows = sqlx::query(
+            "SELECT item FROM edition_item JOIN edition ON edition.id = edition_item.edition
+             WHERE newsletter = $1 AND cadence = $2 AND until >= $3 AND until <= $4",
+        )
+        .bind(newsletter)
+        .bind(cadence.as_str())
+        .bind(span.since.timestamp())
+        .bind(span.until.timestamp())
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter()
+            .map(|row| Ok(ItemKey::from_stored(row.try_get("item")?)))
+            .collect()
+    }
+
+    /// Stores `edition` and, when it is published, one delivery for every confirmed subscriber of its
+    /// cadence who wants one of its topics. One transaction, so there is never an edition without its
+    /// deliveries; unique on the slot, so a second run changes nothing.
+    ///
+    /// `wall` is the real time, at which the deliveries become due.
+    ///
+    /// # Errors
+    /// When the database fails; nothing is written then.
+    pub async fn publish(
+        &self,
+        edition: &Edition,
+        state: EditionState,
+        wall: DateTime<Utc>,
+    ) -> anyhow::Result<Published> {
+        let content = serde_json::to_string(edition)?;
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let stored = sqlx::query(
+            "INSERT INTO edition (id, newsletter, cadence, slot, until, created_at, state, content)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+        )
+        .bind(edition.id.as_str())
+        .bind(&edition.newsletter)
+        .bind(edition.cadence.as_str())
+        .bind(edition.slot.timestamp())
+        .bind(edition.window.until.timestamp())
+        .bind(edition.created_at.timestamp())
+        .bind(state.word())
+        .bind(content)
+        .execute(&mut *tx)
+        .await?;
+        if stored.rows_affected() == 0 {
+            return Ok(Published::Before);
+        }
+        let mut planned = 0;
+        if state == EditionState::Published {
+            let stories = edition.sections.iter().flat_map(|section| &section.stories);
+            let items: HashSet<&ItemKey> = stories
+                .flat_map(Story::items)
+                .map(|item| &item.key)
+                .collect();
+            let sql = self.with_rows("INSERT INTO edition_item (edition, item) SELECT $2, r.value->>'v' FROM {rows} WHERE true");
+            sqlx::query(sql)
+                .bind(super::array(items))
+                .bind(edition.id.as_str())
+                .execute(&mut *tx)
+                .await?;
+
+            let topics = edition.sections.iter().map(|section| &section.topic);
+            let sql = self.with_rows(
+                "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
+                 SELECT $2, s.id, $3, $3 FROM subscriber s
+                 WHERE s.state = 'confirmed' AND s.cadence = $4
+                 AND (NOT EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id)
+                      OR EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id
+                                 AND t.topic IN (SELECT r.value->>'v' FROM {rows})))
+                 ORDER BY s.id",
+            );
+            let deliveries = sqlx::query(sql)
+                .bind(super::array(topics))
+                .bind(edition.id.as_str())
+                .bind(wall.timestamp())
+                .bind(edition.cadence.as_str())
+                .execute(&mut *tx)
+                .await?;
+            planned = deliveries.rows_affected();
+        }
+        tx.commit().await?;
+        Ok(Published::Now(planned))
+    }
+
+    /// The stored edition of that identity.
+    ///
+    /// # Errors
+    /// When there is none, or the database fails.
+    pub async fn load_edition(&self, id: &EditionId) -> anyhow::Result<Edition> {
+        let mut connection = self.connection().await;
+        let content: String = sqlx::query_scalar("SELECT content FROM edition WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_one(&mut *connection)
+            .await?;
+        Ok(serde_json::from_str(&content)?)
+    }
+}

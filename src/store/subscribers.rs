@@ -1,0 +1,300 @@
+//! Subscribers: who gets mail, and only with consent.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sqlx::{AnyConnection, Row as _};
+
+use super::{Store, array, optional_time, time};
+use crate::model::{
+    Address, CadenceId, Language, NewSubscriber, Subscriber, SubscriberState, TopicId,
+};
+
+/// How many subscribers one statement takes.
+const BATCH: usize = 1_000;
+
+/// Where the word about a subscriber came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// `tidings subscribers add`: the operator names one person, and means it.
+    Command,
+    /// A CSV file.
+    Import,
+    /// `[[subscriber]]` in the configuration.
+    Config,
+}
+
+impl Origin {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Import => "import",
+            Self::Config => "config",
+        }
+    }
+}
+
+/// What became of people who were to be added.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Subscribed {
+    /// Not known before.
+    pub added: usize,
+    /// Known; their choices updated.
+    pub updated: usize,
+    /// Have unsubscribed, and stay so.
+    pub left_alone: Vec<Address>,
+}
+
+/// What taking over the subscribers of the configuration changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Synced {
+    /// How many were taken out of the configuration, and get nothing any more.
+    pub dropped: u64,
+    /// Stand in the configuration but have unsubscribed.
+    pub left_alone: Vec<Address>,
+}
+
+impl Store {
+    /// Adds people, or updates the choices of those already known.
+    ///
+    /// Who has unsubscribed stays unsubscribed when a file or the configuration names them again: the
+    /// list may be older than their wish. Only [`Origin::Command`] brings somebody back.
+    ///
+    /// # Errors
+    /// When the database fails; nobody is added then.
+    pub async fn create_subscribers(
+        &self,
+        people: &[(NewSubscriber, SubscriberState, Option<DateTime<Utc>>)],
+        origin: Origin,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Subscribed> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let mut result = Subscribed::default();
+        for batch in people.chunks(BATCH) {
+            create_batch(self, &mut tx, batch, origin, now, &mut result).await?;
+        }
+        tx.commit().await?;
+        Ok(result)
+    }
+
+    /// Makes the `[[subscriber]]` entries of the configuration and the store agree. Somebody who is taken
+    /// out of the configuration becomes pending and gets nothing; put back, they are confirmed again.
+    ///
+    /// # Errors
+    /// When the database fails; nothing changes then.
+    pub async fn sync_configured(
+        &self,
+        people: &[NewSubscriber],
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Synced> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let rows: Vec<_> = people
+            .iter()
+            .map(|person| (person.clone(), SubscriberState::Confirmed, Some(now)))
+            .collect();
+        let mut subscribed = Subscribed::default();
+        for batch in rows.chunks(BATCH) {
+            create_batch(self, &mut tx, batch, Origin::Config, now, &mut subscribed).await?;
+        }
+        let named = array(people.iter().map(|person| person.address.key()));
+        let gone = "origin = 'config' AND state = 'confirmed' AND address_key NOT IN (SELECT r.value->>'v' FROM {rows})";
+        let sql = self.with_rows(&format!(
+            "UPDATE delivery SET state = 'cancelled' WHERE state IN ('pending', 'deferred')
+             AND subscriber IN (SELECT id FROM subscriber WHERE {gone})"
+        ));
+        sqlx::query(sql).bind(&named).execute(&mut *tx).await?;
+        let sql = self.with_rows(&format!(
+            "UPDATE subscriber SET state = 'pending' WHERE {gone}"
+        ));
+        let dropped = sqlx::query(sql)
+            .bind(&named)
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        tx.commit().await?;
+        Ok(Synced {
+            dropped,
+            left_alone: subscribed.left_alone,
+        })
+    }
+
+    /// Unsubscribes an address and cancels what is on its way to it. `false` when nobody has it or they had
+    /// left before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unsubscribe(&self, address: &Address) -> sqlx::Result<bool> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let changed = sqlx::query("UPDATE subscriber SET state = 'unsubscribed' WHERE address_key = $1 AND state <> 'unsubscribed'")
+            .bind(address.key())
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(
+            "UPDATE delivery SET state = 'cancelled' WHERE state IN ('pending', 'deferred')
+             AND subscriber IN (SELECT id FROM subscriber WHERE address_key = $1)",
+        )
+        .bind(address.key())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(changed.rows_affected() > 0)
+    }
+
+    /// Subscribers in the order in which they came, `limit` at a time: those after the place `after`,
+    /// each with its place. Start with 0.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_subscribers(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> anyhow::Result<Vec<(i64, Subscriber)>> {
+        let mut connection = self.connection().await;
+        let page = "SELECT id FROM subscriber WHERE id > $1 ORDER BY id LIMIT $2";
+        let topic_sql =
+            format!("SELECT subscriber, topic FROM subscriber_topic WHERE subscriber IN ({page})");
+        let mut topics: HashMap<i64, BTreeSet<TopicId>> = HashMap::new();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(topic_sql))
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await?;
+        for row in rows {
+            topics
+                .entry(row.try_get("subscriber")?)
+                .or_default()
+                .insert(TopicId(row.try_get("topic")?));
+        }
+        let rows = sqlx::query("SELECT * FROM subscriber WHERE id > $1 ORDER BY id LIMIT $2")
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let id: i64 = row.try_get("id")?;
+                let state: String = row.try_get("state")?;
+                let language: Option<String> = row.try_get("language")?;
+                let subscriber = Subscriber {
+                    profile: NewSubscriber {
+                        address: Address::parse(&row.try_get::<String, _>("address")?)?,
+                        name: row.try_get("name")?,
+                        cadence: CadenceId(row.try_get("cadence")?),
+                        language: language.and_then(|tag| Language::from_tag(&tag)),
+                        topics: topics.remove(&id).unwrap_or_default(),
+                    },
+                    state: SubscriberState::from_word(&state).unwrap_or(SubscriberState::Pending),
+                    created_at: time(row, "created_at")?,
+                    confirmed_at: optional_time(row, "confirmed_at")?,
+                };
+                Ok((id, subscriber))
+            })
+            .collect()
+    }
+}
+
+async fn create_batch(
+    store: &Store,
+    tx: &mut AnyConnection,
+    people: &[(NewSubscriber, SubscriberState, Option<DateTime<Utc>>)],
+    origin: Origin,
+    now: DateTime<Utc>,
+    result: &mut Subscribed,
+) -> anyhow::Result<()> {
+    // The last word about an address counts, as if the entries came one by one.
+    let mut by_key = HashMap::new();
+    for person in people {
+        by_key.insert(person.0.address.key(), person);
+    }
+    let keys = array(by_key.keys());
+    let mut known = 0;
+    let sql = store.with_rows("SELECT address_key, state FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows})");
+    for row in sqlx::query(sql).bind(&keys).fetch_all(&mut *tx).await? {
+        let (key, state): (String, String) = (row.try_get("address_key")?, row.try_get("state")?);
+        if state == SubscriberState::Unsubscribed.word() && origin != Origin::Command {
+            result.left_alone.extend(
+                by_key
+                    .remove(&key)
+                    .map(|(person, ..)| person.address.clone()),
+            );
+        } else {
+            known += 1;
+        }
+    }
+    result.left_alone.sort();
+    result.updated += known;
+    result.added += by_key.len() - known;
+
+    let mut rows = Vec::with_capacity(by_key.len());
+    let mut topics = Vec::new();
+    for (person, state, confirmed_at) in people {
+        let key = person.address.key();
+        let Some((_, (last, ..))) = by_key.get_key_value(&key) else {
+            continue;
+        };
+        if !std::ptr::eq(last, person) {
+            continue;
+        }
+        topics.extend(
+            person
+                .topics
+                .iter()
+                .map(|topic| json!({ "key": key, "topic": topic })),
+        );
+        rows.push(json!({
+            "token": new_token()?, "address": person.address.as_str(), "key": key, "name": person.name,
+            "cadence": person.cadence, "language": person.language, "state": state.word(),
+            "confirmed_at": confirmed_at.map(|at| at.timestamp()),
+        }));
+    }
+    let sql = store.with_rows(
+        "INSERT INTO subscriber (token, address, address_key, name, cadence, language, state, origin, created_at, confirmed_at)
+         SELECT r.value->>'token', r.value->>'address', r.value->>'key', r.value->>'name', r.value->>'cadence',
+                r.value->>'language', r.value->>'state', $2, $3, CAST(r.value->>'confirmed_at' AS BIGINT)
+         FROM {rows} WHERE true
+         ON CONFLICT (address_key) DO UPDATE SET
+            name = excluded.name, cadence = excluded.cadence, language = excluded.language,
+            origin = CASE WHEN excluded.origin = 'config' THEN subscriber.origin ELSE excluded.origin END,
+            state = CASE WHEN subscriber.state = 'confirmed' AND excluded.state = 'pending' THEN subscriber.state ELSE excluded.state END,
+            confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at ELSE excluded.confirmed_at END",
+    );
+    sqlx::query(sql)
+        .bind(serde_json::Value::from(rows).to_string())
+        .bind(origin.word())
+        .bind(now.timestamp())
+        .execute(&mut *tx)
+        .await?;
+    let keys = array(by_key.keys());
+    let sql = store.with_rows(
+        "DELETE FROM subscriber_topic WHERE subscriber IN
+            (SELECT id FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows}))",
+    );
+    sqlx::query(sql).bind(&keys).execute(&mut *tx).await?;
+    let sql = store.with_rows(
+        "INSERT INTO subscriber_topic (subscriber, topic)
+         SELECT s.id, r.value->>'topic' FROM {rows} JOIN subscriber s ON s.address_key = r.value->>'key'",
+    );
+    sqlx::query(sql)
+        .bind(serde_json::Value::from(topics).to_string())
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
+}
+
+/// A public name for a subscriber that says nothing about them: 80 random bits in Crockford's base 32,
+/// lower case, because mail servers lower-case what we put into addresses and headers.
+fn new_token() -> anyhow::Result<String> {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    Ok(bytes
+        .iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte & 31)]))
+        .collect())
+}
