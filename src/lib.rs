@@ -43,6 +43,8 @@
 //! - No randomness in an edition, a digest or a message: the same input gives the same bytes.
 
 pub mod collect;
+pub mod config;
+pub mod deliver;
 pub mod model;
 pub mod rank;
 pub mod render;

@@ -1,0 +1,143 @@
+//! A digest becomes a message: the headers that a bulk sender owes, and both bodies.
+
+use std::time::SystemTime;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{Address, Digest, Edition, Language, Newsletter, unsubscribe_by_mail};
+
+/// Who a message is for.
+#[derive(Debug, Clone)]
+pub struct Recipient<'a> {
+    /// Their address.
+    pub address: &'a Address,
+    /// Their name; may be empty.
+    pub name: &'a str,
+    /// A public name for this recipient, part of the Message-ID: the same for every try.
+    pub token: &'a str,
+    /// The language that they read.
+    pub language: Language,
+}
+
+/// A message on its way.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    /// The envelope's sender.
+    pub from: Address,
+    /// The envelope's only recipient.
+    pub to: Address,
+    /// Its `Message-ID`, with angle brackets.
+    pub message_id: String,
+    /// Its `Date`.
+    pub date: DateTime<Utc>,
+    /// Headers and bodies, lines ended by CRLF.
+    pub bytes: Vec<u8>,
+}
+
+/// Makes the message that brings `digest`, a rendering of `edition`, to `recipient`.
+///
+/// The same arguments give the same bytes: a second try carries the same `Message-ID`, `Date` and boundary,
+/// by which a mailbox can tell that it has the mail already.
+///
+/// # Errors
+/// When an address or a name cannot stand in a header.
+pub fn message(
+    newsletter: &Newsletter,
+    edition: &Edition,
+    digest: &Digest,
+    recipient: &Recipient<'_>,
+) -> anyhow::Result<Mail> {
+    let unsubscribe = unsubscribe_by_mail(&newsletter.unsubscribe, recipient.address);
+    let (html, text) = digest.personal(&unsubscribe);
+    let domain = newsletter.from.domain();
+    let message_id = format!("<{}.{}@{domain}>", edition.id, recipient.token);
+
+    let from = mailbox(&newsletter.from_name, &newsletter.from).context("the sender")?;
+    let reply_to = mailbox("", &newsletter.reply_to).context("the address for answers")?;
+    let to = mailbox(recipient.name, recipient.address).context("the recipient")?;
+    let headers = [
+        ("List-Id", list_id(newsletter)),
+        ("List-Unsubscribe", format!("<{unsubscribe}>")),
+        (
+            "Feedback-ID",
+            format!(
+                "{}:{}:{}:tidings",
+                edition.slot.format("%Y%m%d"),
+                edition.cadence,
+                newsletter.id
+            ),
+        ),
+        ("Auto-Submitted", "auto-generated".to_owned()),
+        ("Precedence", "bulk".to_owned()),
+        ("X-Auto-Response-Suppress", "OOF, AutoReply".to_owned()),
+        ("Content-Language", recipient.language.tag().to_owned()),
+    ];
+    let mut builder = Message::builder()
+        .from(from)
+        .reply_to(reply_to)
+        .to(to)
+        .subject(digest.subject.as_str())
+        .date(SystemTime::from(edition.created_at))
+        .message_id(Some(message_id.clone()));
+    for (name, value) in headers {
+        builder = builder.raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii_str(name),
+            value,
+        ));
+    }
+    // Plain first: a reader shows the last part that it can (RFC 2046 5.1.4).
+    let body = MultiPart::alternative()
+        .boundary(boundary(&message_id))
+        .singlepart(
+            SinglePart::builder()
+                .content_type(ContentType::TEXT_PLAIN)
+                .body(text),
+        )
+        .singlepart(
+            SinglePart::builder()
+                .content_type(ContentType::TEXT_HTML)
+                .body(html),
+        );
+    let message = builder
+        .multipart(body)
+        .context("putting the message together")?;
+    Ok(Mail {
+        from: newsletter.from.clone(),
+        to: recipient.address.clone(),
+        message_id,
+        date: edition.created_at,
+        bytes: message.formatted(),
+    })
+}
+
+/// RFC 2919: a name in a domain that we own, the same for ever. The phrase before it is for people; only a
+/// plain one goes in, because not every client decodes an encoded one there.
+fn list_id(newsletter: &Newsletter) -> String {
+    let id = format!("<{}.{}>", newsletter.id, newsletter.from.domain());
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == ' ' || c == '-';
+    if newsletter.title.chars().all(plain) {
+        format!("{} {id}", newsletter.title)
+    } else {
+        id
+    }
+}
+
+fn mailbox(name: &str, address: &Address) -> anyhow::Result<Mailbox> {
+    let name = Some(name.to_owned()).filter(|name| !name.is_empty());
+    Ok(Mailbox::new(name, address.as_str().parse()?))
+}
+
+/// Our own boundary, because lettre's is random. With "=_" it cannot occur in a quoted-printable body
+/// (RFC 2045 6.7).
+fn boundary(message_id: &str) -> String {
+    let hash: String = Sha256::digest(message_id)
+        .iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("=_tidings_{hash}")
+}

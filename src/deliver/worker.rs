@@ -1,0 +1,294 @@
+//! The loop: claim, make the message, send, record.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::mailer::Mailer;
+use super::message::{Mail, Recipient, message};
+use crate::model::{
+    Audience, Delivery, DeliveryId, DeliveryState, Digest, Edition, EditionId, Newsletter, Outcome,
+};
+use crate::store::{Record, Store};
+
+/// How many deliveries a worker claims at a time.
+const CLAIM: u32 = 20;
+
+/// How many outcomes go into one transaction at most.
+const RECORD: usize = 64;
+
+/// How long after the first, second, … try the next one comes, in minutes; the last one repeats.
+const RETRY_MINUTES: [i64; 6] = [5, 15, 30, 60, 120, 240];
+
+/// All that the loop needs.
+pub struct Job<'a, R> {
+    /// Where the deliveries are.
+    pub store: &'a Store,
+    /// The way out.
+    pub mailer: &'a Mailer,
+    /// What all mails have in common.
+    pub newsletter: &'a Newsletter,
+    /// For how long a delivery is tried.
+    pub retry_for: Duration,
+    /// Renders an edition for an audience.
+    pub render: R,
+    /// The real time, by which deliveries are due. Not the pretended one: that would stand still.
+    pub wall: fn() -> DateTime<Utc>,
+    /// Becomes `true` when the run is to stop.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Delivered {
+    /// Taken by the server.
+    pub sent: u64,
+    /// To be tried again by a later run.
+    pub deferred: u64,
+    /// Given up.
+    pub failed: u64,
+    /// Nobody knows.
+    pub unknown: u64,
+    /// What the server said when it said no, without the addresses, and how often.
+    pub answers: BTreeMap<String, u64>,
+    /// Why the way out could not be used; what was not sent waits for the next run.
+    pub unreachable: Option<String>,
+    /// The run was told to stop before all was sent.
+    pub stopped: bool,
+}
+
+/// Sends all deliveries that are due, and records each.
+///
+/// `progress` is called once per delivery that has ended.
+///
+/// # Errors
+/// When the store fails, or an edition cannot be made into a message. A refused recipient or a dead server
+/// is no error but part of the result.
+pub async fn deliver<R>(job: &Job<'_, R>, progress: impl Fn()) -> anyhow::Result<Delivered>
+where
+    R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
+{
+    let (recorder, records) = mpsc::channel(RECORD);
+    let press = Press {
+        job,
+        digests: Mutex::default(),
+    };
+    let workers = (0..job.mailer.sessions()).map(|_| work(&press, recorder.clone(), &progress));
+    let workers = futures::future::join_all(workers);
+    drop(recorder);
+    let (results, recorded) = tokio::join!(workers, record(job.store, records));
+    recorded?;
+    let mut total = Delivered::default();
+    for result in results {
+        let part = result?;
+        total.sent += part.sent;
+        total.deferred += part.deferred;
+        total.failed += part.failed;
+        total.unknown += part.unknown;
+        total.stopped |= part.stopped;
+        total.unreachable = total.unreachable.or(part.unreachable);
+        for (answer, times) in part.answers {
+            *total.answers.entry(answer).or_default() += times;
+        }
+    }
+    Ok(total)
+}
+
+type Acknowledged = (Record, oneshot::Sender<()>);
+
+/// Commits outcomes together that come at the same time, and tells each worker when its own is on the disk.
+async fn record(store: &Store, mut records: mpsc::Receiver<Acknowledged>) -> anyhow::Result<()> {
+    let mut batch = Vec::new();
+    while records.recv_many(&mut batch, RECORD).await > 0 {
+        let (rows, waiting): (Vec<Record>, Vec<_>) = batch.drain(..).unzip();
+        // On failure the senders are dropped unanswered, and every worker stops: what cannot be recorded
+        // must not be sent.
+        store.record_outcomes(&rows).await?;
+        for worker in waiting {
+            let _ = worker.send(());
+        }
+    }
+    Ok(())
+}
+
+async fn work<R>(
+    press: &Press<'_, R>,
+    recorder: mpsc::Sender<Acknowledged>,
+    progress: &impl Fn(),
+) -> anyhow::Result<Delivered>
+where
+    R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
+{
+    let job = press.job;
+    let mut result = Delivered::default();
+    let mut session = job.mailer.session();
+    let mut claimed = VecDeque::new();
+    let ended = loop {
+        if *job.stop.borrow() {
+            result.stopped = true;
+            break Ok(());
+        }
+        if claimed.is_empty() {
+            claimed.extend(
+                job.store
+                    .claim_deliveries(CLAIM, (job.wall)(), job.newsletter.language)
+                    .await?,
+            );
+        }
+        let Some(delivery) = claimed.front() else {
+            break Ok(());
+        };
+        let outcome = if expired(delivery, (job.wall)(), job.retry_for) {
+            Outcome::Rejected(
+                "its time had passed before it could be sent (`delivery.retry_for`)".to_owned(),
+            )
+        } else {
+            let mail = match press.mail(delivery).await {
+                Ok(mail) => mail,
+                Err(error) => break Err(error),
+            };
+            match session.send(&mail).await {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    result.unreachable = Some(format!("{error:#}"));
+                    break Ok(());
+                }
+            }
+        };
+        let record = result.take(delivery, outcome, (job.wall)(), job.retry_for);
+        claimed.pop_front();
+        let (acknowledge, acknowledged) = oneshot::channel();
+        if recorder.send((record, acknowledge)).await.is_err() || acknowledged.await.is_err() {
+            break Ok(());
+        }
+        progress();
+    };
+    session.close().await;
+    let left: Vec<DeliveryId> = claimed.iter().map(|delivery| delivery.id).collect();
+    if !left.is_empty() {
+        job.store.release_deliveries(&left).await?;
+    }
+    ended.map(|()| result)
+}
+
+/// Whether `delivery` is too old to be sent at `moment`: news of the day before yesterday helps nobody.
+fn expired(delivery: &Delivery, moment: DateTime<Utc>, retry_for: Duration) -> bool {
+    (moment - delivery.planned_at)
+        .to_std()
+        .is_ok_and(|age| age > retry_for)
+}
+
+impl Delivered {
+    /// How many deliveries have ended, well or not.
+    pub fn total(&self) -> u64 {
+        self.sent + self.deferred + self.failed + self.unknown
+    }
+
+    /// Counts an outcome and says what to write about it.
+    fn take(
+        &mut self,
+        delivery: &Delivery,
+        outcome: Outcome,
+        wall: DateTime<Utc>,
+        retry_for: Duration,
+    ) -> Record {
+        let (state, at, answer) = match outcome {
+            Outcome::Accepted => (DeliveryState::Sent, wall, None),
+            Outcome::Rejected(answer) => (DeliveryState::Failed, wall, Some(answer)),
+            Outcome::Unknown(answer) => (DeliveryState::Unknown, wall, Some(answer)),
+            Outcome::Deferred(answer) => {
+                let tries = usize::try_from(delivery.attempts.max(1) - 1).unwrap_or(usize::MAX);
+                let minutes = RETRY_MINUTES[tries.min(RETRY_MINUTES.len() - 1)];
+                let next = wall + TimeDelta::minutes(minutes);
+                if expired(delivery, next, retry_for) {
+                    (DeliveryState::Failed, wall, Some(answer))
+                } else {
+                    (DeliveryState::Deferred, next, Some(answer))
+                }
+            }
+        };
+        match state {
+            DeliveryState::Sent => self.sent += 1,
+            DeliveryState::Deferred => self.deferred += 1,
+            DeliveryState::Unknown => self.unknown += 1,
+            _ => self.failed += 1,
+        }
+        // The answer is for the report and the store, and neither is to hold an address twice.
+        let answer = answer.map(|text| text.replace(delivery.address.as_str(), "…"));
+        if let Some(answer) = &answer {
+            *self.answers.entry(answer.clone()).or_default() += 1;
+        }
+        Record {
+            id: delivery.id,
+            state,
+            at,
+            answer,
+        }
+    }
+}
+
+/// Makes the messages, each rendering once.
+struct Press<'a, R> {
+    job: &'a Job<'a, R>,
+    digests: Mutex<HashMap<EditionId, Renderings>>,
+}
+
+/// An edition and its digests so far.
+#[derive(Clone)]
+struct Renderings {
+    edition: Arc<Edition>,
+    digests: BTreeMap<Audience, Arc<Digest>>,
+}
+
+impl<R> Press<'_, R>
+where
+    R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
+{
+    async fn mail(&self, delivery: &Delivery) -> anyhow::Result<Mail> {
+        let (edition, digest) = self.digest(delivery).await?;
+        let recipient = Recipient {
+            address: &delivery.address,
+            name: &delivery.name,
+            token: &delivery.token,
+            language: delivery.audience.language,
+        };
+        message(self.job.newsletter, &edition, &digest, &recipient)
+    }
+
+    async fn digest(&self, delivery: &Delivery) -> anyhow::Result<(Arc<Edition>, Arc<Digest>)> {
+        let known = self.lock().get(&delivery.edition).cloned();
+        let renderings = match known {
+            Some(renderings) => renderings,
+            None => {
+                let edition = Arc::new(self.job.store.load_edition(&delivery.edition).await?);
+                let renderings = Renderings {
+                    edition,
+                    digests: BTreeMap::new(),
+                };
+                self.lock()
+                    .entry(delivery.edition.clone())
+                    .or_insert(renderings)
+                    .clone()
+            }
+        };
+        if let Some(digest) = renderings.digests.get(&delivery.audience) {
+            return Ok((renderings.edition, digest.clone()));
+        }
+        let digest = Arc::new((self.job.render)(&renderings.edition, &delivery.audience)?);
+        if let Some(shared) = self.lock().get_mut(&delivery.edition) {
+            shared
+                .digests
+                .insert(delivery.audience.clone(), digest.clone());
+        }
+        Ok((renderings.edition, digest))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<EditionId, Renderings>> {
+        self.digests
+            .lock()
+            .expect("no thread panics while it holds the map")
+    }
+}
