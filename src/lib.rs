@@ -42,6 +42,7 @@
 //! - No address or password in a log line or in `Debug`.
 //! - No randomness in an edition, a digest or a message: the same input gives the same bytes.
 
+pub mod cli;
 pub mod collect;
 pub mod config;
 pub mod deliver;
@@ -50,4 +51,5 @@ pub mod rank;
 pub mod render;
 pub mod schedule;
 pub mod store;
+pub mod subscribe;
 mod tls;

@@ -1,0 +1,128 @@
+//! `tidings check`: everything that can be wrong before a mail goes out.
+
+use std::path::Path;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::line;
+use super::report::{count, moment};
+use crate::config::Config;
+use crate::model::Location;
+use crate::schedule;
+use crate::store::Store;
+
+/// Arguments of `tidings check`.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    well: bool,
+    says: String,
+}
+
+impl Check {
+    pub(super) async fn run(self, config: &Config, path: &Path) -> anyhow::Result<u8> {
+        let mut findings = vec![Finding {
+            what: "configuration",
+            well: true,
+            says: format!(
+                "{}: {}, {}, {}",
+                path.display(),
+                count(config.feeds.len() as u64, "feed", "feeds"),
+                count(config.topics.len() as u64, "topic", "topics"),
+                count(config.cadences.len() as u64, "cadence", "cadences")
+            ),
+        }];
+        let now = super::now(config, None);
+        if let Some(pretended) = config.now {
+            let says = format!(
+                "pretended to be {}: delete `now` to go by the real one",
+                moment(pretended, config.newsletter.timezone)
+            );
+            // With feeds from the network the pretended time hides everything that is newer.
+            let well = config
+                .feeds
+                .iter()
+                .all(|feed| matches!(feed.location, Location::File(_)));
+            findings.push(Finding {
+                what: "time",
+                well,
+                says,
+            });
+        }
+        for cadence in &config.cadences {
+            let next = schedule::next_slot(cadence, config.newsletter.timezone, now);
+            let says = match next {
+                Some(next) => format!(
+                    "{}: next on {}",
+                    cadence.id,
+                    moment(next, config.newsletter.timezone)
+                ),
+                None => format!("{}: its schedule never comes round again", cadence.id),
+            };
+            findings.push(Finding {
+                what: "schedule",
+                well: next.is_some(),
+                says,
+            });
+        }
+        let store = match Store::open_for_rehearsal(&config.store).await {
+            Ok(store) => match store.count_deliveries(None).await {
+                Ok(counts) => (
+                    true,
+                    format!(
+                        "{}: {} sent, {} waiting",
+                        config.store.path().display(),
+                        counts.sent,
+                        counts.pending + counts.deferred
+                    ),
+                ),
+                Err(error) => (false, error.to_string()),
+            },
+            Err(error) => (false, format!("{error:#}")),
+        };
+        findings.push(Finding {
+            what: "store",
+            well: store.0,
+            says: store.1,
+        });
+        let way_out = match line::mailer(config) {
+            Ok(mailer) => match mailer.probe().await {
+                Ok(()) => (true, format!("{} is ready", mailer.describe())),
+                Err(error) => (false, format!("{error:#}")),
+            },
+            Err(error) => (false, format!("{error:#}")),
+        };
+        findings.push(Finding {
+            what: "mailer",
+            well: way_out.0,
+            says: way_out.1,
+        });
+
+        if self.json {
+            super::print_json(&findings)?;
+        } else {
+            for finding in &findings {
+                println!(
+                    "{} {:13} {}",
+                    if finding.well { "✓" } else { "✗" },
+                    finding.what,
+                    finding.says
+                );
+            }
+        }
+        Ok(if findings.iter().all(|finding| finding.well) {
+            super::DONE
+        } else {
+            super::FAILED
+        })
+    }
+}

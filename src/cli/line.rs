@@ -1,0 +1,245 @@
+//! The straight line of the program, and the only place that chains its stages.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+
+use super::report::{CadenceReport, CollectReport, Decision, RunReport};
+use super::terminal::bar;
+use crate::config::{Config, secret};
+use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions};
+use crate::model::{Cadence, Edition, LeftOut, Window};
+use crate::schedule::{self, Due, History};
+use crate::store::{EditionState, Published, Store};
+use crate::{collect, rank, render};
+
+/// The real time. Only the command line asks for it; all else is told.
+pub(super) fn wall() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// For how long a story that was mailed is remembered.
+const MEMORY: TimeDelta = TimeDelta::days(60);
+
+/// One pass: collect → rank → publish → deliver, whatever is due at `now`.
+pub(super) async fn pass(
+    config: &Config,
+    store: &Store,
+    mailer: &Mailer,
+    now: DateTime<Utc>,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<RunReport> {
+    let mut report = RunReport::new(now);
+    let synced = store.sync_configured(&config.subscribers, wall()).await?;
+    report.still_unsubscribed = synced.left_alone.len();
+
+    let Some(collected) = collect_into(config, store, now, stop.clone()).await? else {
+        report.stopped = true;
+        return Ok(report);
+    };
+    let blind = collected.failures.len() == config.feeds.len();
+    report.collect = Some(collected);
+
+    for cadence in &config.cadences {
+        let history = store
+            .history(&config.newsletter.id, &cadence.id, now)
+            .await?;
+        let decision = match schedule::due(cadence, config.newsletter.timezone, history, now) {
+            Due::NotYet { next } => Decision::NotDue { next },
+            Due::TooLate { slot } => {
+                let edition = empty_edition(
+                    config,
+                    cadence,
+                    slot,
+                    Window {
+                        since: slot,
+                        until: slot,
+                    },
+                    now,
+                );
+                store
+                    .publish(&edition, EditionState::Skipped, wall())
+                    .await?;
+                Decision::Skipped { slot }
+            }
+            Due::Edition { slot, window } => {
+                let (edition, _) =
+                    compose(config, store, cadence, history, slot, window, now).await?;
+                publish(store, &edition, blind).await?
+            }
+        };
+        report.cadences.push(CadenceReport {
+            cadence: cadence.id.clone(),
+            decision,
+        });
+    }
+    report.delivery = send_due(config, store, mailer, stop).await?;
+    report.stopped |= report
+        .delivery
+        .as_ref()
+        .is_some_and(|delivered| delivered.stopped);
+    Ok(report)
+}
+
+/// Fetches all feeds and stores what they gave; `None` when told to stop.
+pub(super) async fn collect_into(
+    config: &Config,
+    store: &Store,
+    now: DateTime<Utc>,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<Option<CollectReport>> {
+    let states = store.list_fetch_states().await?;
+    let bar = bar("Fetching", config.feeds.len() as u64);
+    let collecting = collect::collect(&config.feeds, &states, &config.collect, now, || bar.inc(1));
+    let collected = tokio::select! {
+        collected = collecting => collected?,
+        _ = stop.wait_for(|stop| *stop) => return Ok(None),
+    };
+    bar.finish_and_clear();
+    let saved = store
+        .save_collected(&collected.items, &collected.states)
+        .await?;
+    Ok(Some(CollectReport {
+        feeds: config.feeds.len(),
+        not_modified: collected.not_modified,
+        new_items: saved.new,
+        known_items: saved.known,
+        items_by_feed: collected.counts.into_iter().collect::<HashMap<_, _>>(),
+        failures: collected.failures,
+    }))
+}
+
+/// Composes the edition of `cadence` for `slot`, with what it leaves out.
+pub(super) async fn compose(
+    config: &Config,
+    store: &Store,
+    cadence: &Cadence,
+    history: History,
+    slot: DateTime<Utc>,
+    window: Window,
+    now: DateTime<Utc>,
+) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
+    let items = store
+        .list_items(
+            &config.feed_keys(),
+            window,
+            schedule::late_since(history, window),
+        )
+        .await?;
+    let memory = Window {
+        since: now - MEMORY,
+        until: now,
+    };
+    let mailed = store
+        .list_mailed(&config.newsletter.id, &cadence.id, memory)
+        .await?;
+    let composition = rank::compose(&items, &config.topics, window, &mailed);
+    let edition = Edition {
+        sections: composition.sections,
+        ..empty_edition(config, cadence, slot, window, now)
+    };
+    Ok((edition, composition.left_out))
+}
+
+fn empty_edition(
+    config: &Config,
+    cadence: &Cadence,
+    slot: DateTime<Utc>,
+    window: Window,
+    now: DateTime<Utc>,
+) -> Edition {
+    Edition {
+        id: Edition::id_of(&config.newsletter.id, &cadence.id, slot),
+        newsletter: config.newsletter.id.clone(),
+        cadence: cadence.id.clone(),
+        slot,
+        window,
+        created_at: now,
+        sections: Vec::new(),
+    }
+}
+
+/// Stores the edition with its deliveries. `blind` says that no feed could be read: then an empty edition
+/// is no quiet day but a broken line, and the next run decides.
+async fn publish(store: &Store, edition: &Edition, blind: bool) -> anyhow::Result<Decision> {
+    let quiet = edition.sections.is_empty();
+    if quiet && blind {
+        return Ok(Decision::Postponed { slot: edition.slot });
+    }
+    let state = if quiet {
+        EditionState::Quiet
+    } else {
+        EditionState::Published
+    };
+    Ok(match store.publish(edition, state, wall()).await? {
+        Published::Before => Decision::NotDue { next: None },
+        Published::Now(_) if quiet => Decision::Quiet { slot: edition.slot },
+        Published::Now(deliveries) => Decision::Published {
+            edition: edition.id.clone(),
+            stories: edition.story_count(),
+            deliveries,
+        },
+    })
+}
+
+/// Sends what is due, of this edition or of an earlier one; `None` when nothing is.
+async fn send_due(
+    config: &Config,
+    store: &Store,
+    mailer: &Mailer,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<Option<Delivered>> {
+    let due = store.count_due(wall()).await?;
+    if due == 0 {
+        return Ok(None);
+    }
+    let bar = bar("Sending", due);
+    let job = Job {
+        store,
+        mailer,
+        newsletter: &config.newsletter,
+        retry_for: config.delivery.retry_for,
+        render: |edition: &Edition, audience: &_| {
+            render::digest(&config.newsletter, edition, audience)
+        },
+        wall,
+        stop,
+    };
+    let delivered = deliver::deliver(&job, || bar.inc(1)).await;
+    bar.finish_and_clear();
+    delivered.map(Some)
+}
+
+/// The way out that the configuration names, with its password.
+pub(super) fn mailer(config: &Config) -> anyhow::Result<Mailer> {
+    let password = match &config.delivery.mailer {
+        MailerOptions::Smtp(options) if options.user.is_some() => Some(
+            secret("TIDINGS_SMTP_PASSWORD", options.password_file.as_deref())
+                .context("the password for the mail server")?,
+        ),
+        _ => None,
+    };
+    Mailer::new(&config.delivery.mailer, password)
+}
+
+/// What would go out at `now`: the due edition of `cadence`, or the one that would be if it ticked now.
+pub(super) async fn upcoming(
+    config: &Config,
+    store: &Store,
+    cadence: &Cadence,
+    now: DateTime<Utc>,
+) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
+    let timezone = config.newsletter.timezone;
+    let history = store
+        .history(&config.newsletter.id, &cadence.id, now)
+        .await?;
+    let (slot, window) = match schedule::due(cadence, timezone, history, now) {
+        Due::Edition { slot, window } => (slot, window),
+        Due::TooLate { .. } | Due::NotYet { .. } => {
+            (now, schedule::window(cadence, timezone, history, now, now))
+        }
+    };
+    compose(config, store, cadence, history, slot, window, now).await
+}

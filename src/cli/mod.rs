@@ -1,0 +1,149 @@
+//! The command line: one file per command. Only here do the stages meet, in `line`.
+//!
+//! Results go to stdout, talk to stderr. Where nobody watches (cron, a pipe), a run in which all is well
+//! says nothing.
+
+mod check;
+mod collect;
+mod feeds;
+mod init;
+mod line;
+mod lock;
+mod preview;
+mod report;
+mod send;
+mod subscribers;
+mod terminal;
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config};
+
+/// All is well.
+const DONE: u8 = 0;
+/// The command could not do its work.
+const FAILED: u8 = 1;
+/// Wrong arguments, or a configuration with problems. (clap uses it too.)
+const USAGE: u8 = 2;
+/// Done, but some feeds or deliveries failed.
+const PARTLY: u8 = 3;
+/// Stopped by an interrupt, as shells count it.
+const INTERRUPTED: u8 = 130;
+
+/// Reads feeds, folds the reports of one event into one story, ranks the stories for each topic, and mails
+/// the digest to people who asked for it.
+#[derive(Debug, Parser)]
+#[command(name = "tidings", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Arguments {
+    /// The configuration file
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        default_value = "config.toml"
+    )]
+    config: PathBuf,
+
+    /// Say more about what happens; twice for every detail
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Start here:
+  tidings init                 write a config.toml by answering a few questions
+  tidings preview --open       look at the digest that would go out now
+  tidings send                 send what is due; from cron: */15 * * * * tidings send --config …
+
+Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 done, but some feeds or deliveries failed
+            130 interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a config.toml by answering a few questions
+    Init(init::Init),
+    /// Write the digest that would go out now to files, and change nothing
+    Preview(preview::Preview),
+    /// One pass over everything that is due: collect, rank, render, deliver
+    Send(send::Send),
+    /// Only fetch the feeds, so that short ones lose nothing between editions
+    Collect(collect::Collect),
+    /// List the feeds, or ask each of them how it is
+    #[command(subcommand)]
+    Feeds(feeds::Feeds),
+    /// Add, list, import, export or remove subscribers
+    #[command(subcommand)]
+    Subscribers(subscribers::Subscribers),
+    /// Check the configuration, the store and the way out, without sending anything
+    Check(check::Check),
+}
+
+/// Runs the command line of this process and returns its exit code.
+pub async fn run() -> u8 {
+    let arguments = Arguments::parse();
+    log_to_stderr(arguments.verbose);
+    match dispatch(arguments).await {
+        Ok(code) => code,
+        Err(error) => match error.downcast_ref::<config::ConfigError>() {
+            Some(problems) => {
+                eprint!("{problems}");
+                USAGE
+            }
+            None => {
+                eprintln!("tidings: {error:#}");
+                FAILED
+            }
+        },
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
+    let path = arguments.config;
+    // `init` writes the configuration that all others read.
+    let command = match arguments.command {
+        Command::Init(init) => return init.run(&path),
+        command => command,
+    };
+    let config = config::load(&path)?;
+    match command {
+        Command::Init(_) => Ok(DONE),
+        Command::Preview(preview) => preview.run(&config).await,
+        Command::Send(send) => send.run(&config).await,
+        Command::Collect(collect) => collect.run(&config).await,
+        Command::Feeds(feeds) => feeds.run(&config).await,
+        Command::Subscribers(subscribers) => subscribers.run(&config).await,
+        Command::Check(check) => check.run(&config, &path).await,
+    }
+}
+
+/// The time that a run goes by: `--at`, else the configuration's pretended one, else the real one.
+fn now(config: &Config, at: Option<DateTime<Utc>>) -> DateTime<Utc> {
+    at.or(config.now).unwrap_or_else(line::wall)
+}
+
+fn log_to_stderr(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "tidings=info",
+        _ => "tidings=debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::new(level);
+    // A second subscriber in one process (tests) is no reason to stop.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+/// Prints `value` as JSON for scripts.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
+}

@@ -1,0 +1,278 @@
+//! What a run did, for people and for scripts.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use crate::deliver::Delivered;
+use crate::model::{CadenceId, EditionId, FeedFailure, FeedKey};
+
+/// What one pass did. `Serialize` is the form of `--json`.
+#[derive(Debug, Serialize)]
+pub(super) struct RunReport {
+    /// The time that the run went by.
+    pub now: DateTime<Utc>,
+    /// What the feeds gave; absent when the run was stopped before.
+    pub collect: Option<CollectReport>,
+    /// What was decided for each cadence.
+    pub cadences: Vec<CadenceReport>,
+    /// What became of the deliveries that were due; absent when none was.
+    pub delivery: Option<Delivered>,
+    /// How many subscribers of the configuration have unsubscribed.
+    pub still_unsubscribed: usize,
+    /// The run was told to stop.
+    pub stopped: bool,
+}
+
+/// What the feeds gave.
+#[derive(Debug, Serialize)]
+pub(super) struct CollectReport {
+    pub feeds: usize,
+    pub not_modified: usize,
+    pub new_items: usize,
+    pub known_items: usize,
+    #[serde(skip)]
+    pub items_by_feed: HashMap<FeedKey, usize>,
+    pub failures: Vec<FeedFailure>,
+}
+
+/// What was decided for a cadence.
+#[derive(Debug, Serialize)]
+pub(super) struct CadenceReport {
+    pub cadence: CadenceId,
+    #[serde(flatten)]
+    pub decision: Decision,
+}
+
+/// What was decided about a slot.
+#[derive(Debug, Serialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub(super) enum Decision {
+    Published {
+        edition: EditionId,
+        stories: usize,
+        deliveries: u64,
+    },
+    Quiet {
+        slot: DateTime<Utc>,
+    },
+    Postponed {
+        slot: DateTime<Utc>,
+    },
+    Skipped {
+        slot: DateTime<Utc>,
+    },
+    NotDue {
+        next: Option<DateTime<Utc>>,
+    },
+}
+
+impl RunReport {
+    pub(super) fn new(now: DateTime<Utc>) -> Self {
+        Self {
+            now,
+            collect: None,
+            cadences: Vec::new(),
+            delivery: None,
+            still_unsubscribed: 0,
+            stopped: false,
+        }
+    }
+
+    /// The exit code that this run deserves.
+    pub(super) fn exit_code(&self) -> u8 {
+        if self.stopped {
+            return super::INTERRUPTED;
+        }
+        if self
+            .delivery
+            .as_ref()
+            .is_some_and(|delivered| delivered.unreachable.is_some())
+        {
+            return super::FAILED;
+        }
+        let feeds = self
+            .collect
+            .as_ref()
+            .is_some_and(|collect| !collect.failures.is_empty());
+        let deliveries = self
+            .delivery
+            .as_ref()
+            .is_some_and(|d| d.deferred + d.failed + d.unknown > 0);
+        if feeds || deliveries {
+            super::PARTLY
+        } else {
+            super::DONE
+        }
+    }
+
+    /// All that happened, for somebody who watches.
+    pub(super) fn summary(&self, timezone: Tz) -> String {
+        let mut text = String::new();
+        if let Some(collect) = &self.collect {
+            let _ = writeln!(text, "{}", collect.summary());
+        }
+        for cadence in &self.cadences {
+            let _ = writeln!(text, "{}", cadence.sentence(timezone));
+        }
+        match &self.delivery {
+            Some(delivered) => {
+                let _ = writeln!(
+                    text,
+                    "Sent {} of {}.",
+                    delivered.sent,
+                    count(delivered.total(), "delivery", "deliveries")
+                );
+            }
+            None if self.stopped => {}
+            None => text.push_str("Nothing was due to be sent.\n"),
+        }
+        text
+    }
+
+    /// What somebody must know who does not watch: everything that is not well.
+    pub(super) fn trouble(&self, timezone: Tz) -> String {
+        let mut text = String::new();
+        for cadence in &self.cadences {
+            if matches!(
+                cadence.decision,
+                Decision::Quiet { .. } | Decision::Postponed { .. } | Decision::Skipped { .. }
+            ) {
+                let _ = writeln!(text, "{}", cadence.sentence(timezone));
+            }
+        }
+        if let Some(collect) = &self.collect {
+            text.push_str(&failures(&collect.failures));
+        }
+        if let Some(delivered) = &self.delivery {
+            for (number, what) in [
+                (delivered.deferred, "not taken yet; a later run tries again"),
+                (delivered.failed, "failed for good"),
+                (
+                    delivered.unknown,
+                    "unanswered: the connection died after the message was sent, so it is not sent again",
+                ),
+            ] {
+                if number > 0 {
+                    let _ = writeln!(
+                        text,
+                        "{} {what}.",
+                        count(number, "delivery was", "deliveries were")
+                    );
+                }
+            }
+            for (answer, times) in &delivered.answers {
+                let _ = writeln!(text, "  {times} × {answer}");
+            }
+            if let Some(reason) = &delivered.unreachable {
+                let _ = writeln!(
+                    text,
+                    "Not all mail could be handed over: {reason}. The next run goes on."
+                );
+            }
+        }
+        if self.still_unsubscribed > 0 {
+            let _ = writeln!(
+                text,
+                "{} in the configuration but unsubscribed; `tidings subscribers add --confirmed ADDRESS` brings them back.",
+                count(
+                    self.still_unsubscribed as u64,
+                    "subscriber is",
+                    "subscribers are"
+                )
+            );
+        }
+        if self.stopped {
+            text.push_str("Stopped as asked. The next run goes on where this one ended.\n");
+        }
+        text
+    }
+}
+
+impl CollectReport {
+    pub(super) fn summary(&self) -> String {
+        let unchanged = if self.not_modified > 0 {
+            format!(", {} unchanged", self.not_modified)
+        } else {
+            String::new()
+        };
+        format!(
+            "Read {} of {}{unchanged}: {}, {} known.",
+            self.feeds - self.failures.len(),
+            count(self.feeds as u64, "feed", "feeds"),
+            count(self.new_items as u64, "new item", "new items"),
+            self.known_items
+        )
+    }
+}
+
+impl CadenceReport {
+    fn sentence(&self, timezone: Tz) -> String {
+        let name = &self.cadence;
+        match &self.decision {
+            Decision::Published {
+                stories,
+                deliveries,
+                ..
+            } => format!(
+                "The {name} edition has {} and goes to {}.",
+                count(*stories as u64, "story", "stories"),
+                count(*deliveries, "subscriber", "subscribers")
+            ),
+            Decision::Quiet { slot } => {
+                format!(
+                    "The {name} edition of {} has no story, so no mail goes out.",
+                    moment(*slot, timezone)
+                )
+            }
+            Decision::Postponed { slot } => format!(
+                "The {name} edition of {} waits: no feed could be read. The next run tries again.",
+                moment(*slot, timezone)
+            ),
+            Decision::Skipped { slot } => format!(
+                "The {name} edition of {} was skipped: it is later than its max_lateness. Its news go into the next one.",
+                moment(*slot, timezone)
+            ),
+            Decision::NotDue { next: Some(next) } => {
+                format!(
+                    "No {name} edition is due; the next one goes out on {}.",
+                    moment(*next, timezone)
+                )
+            }
+            Decision::NotDue { next: None } => format!("No {name} edition is due."),
+        }
+    }
+}
+
+/// The failed feeds, a line each; empty when there is none.
+pub(super) fn failures(failures: &[FeedFailure]) -> String {
+    let mut text = String::new();
+    for failure in failures {
+        let address = if failure.name == failure.feed.as_str() {
+            String::new()
+        } else {
+            format!(" ({})", failure.feed)
+        };
+        let _ = writeln!(
+            text,
+            "The feed {}{address} {}.",
+            failure.name, failure.failure
+        );
+    }
+    text
+}
+
+/// A moment as the newsletter's readers would say it.
+pub(super) fn moment(at: DateTime<Utc>, timezone: Tz) -> String {
+    at.with_timezone(&timezone)
+        .format("%A, %-d %B %Y at %H:%M")
+        .to_string()
+}
+
+/// “1 feed”, “2 feeds”.
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}

@@ -1,0 +1,169 @@
+//! `tidings send`: one pass over everything that is due, or one test copy.
+
+use std::io::IsTerminal as _;
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::lock::{self, Asked};
+use super::{line, terminal};
+use crate::config::Config;
+use crate::deliver::{Recipient, message};
+use crate::model::{Address, Outcome};
+use crate::render;
+use crate::store::Store;
+
+/// Arguments of `tidings send`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Safe to run as often as you like: an edition is sent once per subscriber, a run that was cut off is taken up
+by the next one, and two runs at once do not disturb each other.
+
+  */15 * * * *  tidings send --config /etc/tidings/config.toml")]
+pub(super) struct Send {
+    /// Send one test copy of what would go out now to this address, and record nothing
+    #[arg(long, value_name = "ADDRESS", value_parser = |text: &str| Address::parse(text))]
+    to: Option<Address>,
+
+    /// With --to: the cadence to show; without it, the first that has stories
+    #[arg(long, value_name = "NAME", requires = "to")]
+    cadence: Option<String>,
+
+    /// Print what was done as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Send {
+    pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
+        let mailer = line::mailer(config)?;
+        if let Some(address) = &self.to {
+            return test_copy(config, &mailer, address, self.cadence.as_deref()).await;
+        }
+        let _lock = match lock::ask(config.store.path(), line::wall())? {
+            Asked::Ours(lock) => lock,
+            Asked::Theirs(holder) => {
+                eprintln!(
+                    "Another tidings send is at work on {} ({holder}). Nothing was done; it takes care of what is due.",
+                    config.store.path().display()
+                );
+                return Ok(super::FAILED);
+            }
+        };
+        let store = Store::open(&config.store).await?;
+        let released = store.release_claims().await?;
+        if released > 0 {
+            tracing::info!(
+                released,
+                "taking up deliveries that an earlier run left behind"
+            );
+        }
+        let report = line::pass(
+            config,
+            &store,
+            &mailer,
+            super::now(config, None),
+            terminal::stop_signal(),
+        )
+        .await?;
+        let timezone = config.newsletter.timezone;
+        if self.json {
+            super::print_json(&report)?;
+        } else if terminal::is_watched() {
+            print!("{}", report.summary(timezone));
+            if report
+                .delivery
+                .as_ref()
+                .is_some_and(|delivered| delivered.sent > 0)
+            {
+                println!("The mail is in {}.", mailer.describe());
+            }
+        }
+        // Who watches the summary on a terminal has read these sentences there.
+        let trouble = report.trouble(timezone);
+        if !(trouble.is_empty() || self.json && std::io::stdout().is_terminal()) {
+            eprint!("{trouble}");
+        }
+        Ok(report.exit_code())
+    }
+}
+
+/// Sends one copy and leaves no trace: the whole line runs on a store that forgets.
+async fn test_copy(
+    config: &Config,
+    mailer: &crate::deliver::Mailer,
+    address: &Address,
+    cadence: Option<&str>,
+) -> anyhow::Result<u8> {
+    let known = || {
+        config
+            .cadences
+            .iter()
+            .map(|cadence| cadence.id.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    if let Some(name) = cadence.filter(|name| {
+        config
+            .cadences
+            .iter()
+            .all(|cadence| cadence.id.as_str() != *name)
+    }) {
+        eprintln!(
+            "There is no cadence “{name}”. The configuration has: {}.",
+            known()
+        );
+        return Ok(super::USAGE);
+    }
+    let now = super::now(config, None);
+    let store = Store::open_for_rehearsal(&config.store).await?;
+    if line::collect_into(config, &store, now, terminal::stop_signal())
+        .await?
+        .is_none()
+    {
+        return Ok(super::INTERRUPTED);
+    }
+    let chosen = config
+        .cadences
+        .iter()
+        .filter(|one| cadence.is_none_or(|name| one.id.as_str() == name));
+    for cadence in chosen {
+        let (edition, _) = line::upcoming(config, &store, cadence, now).await?;
+        if edition.sections.is_empty() {
+            continue;
+        }
+        let audience = config.default_audience();
+        let digest = render::digest(&config.newsletter, &edition, &audience)?;
+        // A Message-ID of its own each time: mailboxes drop a second mail with a known one.
+        let token = format!("test-{}", line::wall().timestamp_millis());
+        let recipient = Recipient {
+            address,
+            name: "",
+            token: &token,
+            language: audience.language,
+        };
+        let mail = message(&config.newsletter, &edition, &digest, &recipient)?;
+        let outcome = mailer
+            .send_one(&mail)
+            .await
+            .context("sending the test copy")?;
+        return Ok(match outcome {
+            Outcome::Accepted => {
+                if terminal::is_watched() {
+                    println!(
+                        "A test copy of the {} edition went to {}.",
+                        edition.cadence,
+                        mailer.describe()
+                    );
+                }
+                super::DONE
+            }
+            Outcome::Deferred(answer) | Outcome::Rejected(answer) | Outcome::Unknown(answer) => {
+                eprintln!("The test copy was not taken: {answer}");
+                super::FAILED
+            }
+        });
+    }
+    eprintln!("There is no story that would go out now, so there is nothing to send.");
+    Ok(super::FAILED)
+}

@@ -1,0 +1,342 @@
+//! `tidings subscribers`: who gets mail.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::line::wall;
+use super::report::count;
+use crate::config::Config;
+use crate::model::{
+    Address, CadenceId, Language, NewSubscriber, Subscriber, SubscriberState, TopicId, clean_name,
+};
+use crate::store::{Origin, Store, Subscribed};
+use crate::subscribe::{CsvWriter, Rules, read_csv};
+
+/// How many subscribers are read from the store at a time.
+const PAGE: u32 = 1_000;
+
+/// Subcommands of `tidings subscribers`.
+#[derive(Debug, Subcommand)]
+pub(super) enum Subscribers {
+    /// Add one person, or change their choices
+    Add(Add),
+    /// List everybody
+    List(List),
+    /// Take in a CSV file with a column `address` and, if you like, name, cadence, language, topics, state
+    Import(Import),
+    /// Write everybody as CSV
+    Export(Export),
+    /// Unsubscribe somebody at once
+    Remove(Remove),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Add {
+    /// Where the mail goes
+    #[arg(value_parser = |text: &str| Address::parse(text))]
+    address: Address,
+    /// The person's name
+    #[arg(long, default_value = "")]
+    name: String,
+    /// How often (default: the first cadence of the configuration)
+    #[arg(long)]
+    cadence: Option<String>,
+    /// The language of the fixed words (default: the newsletter's)
+    #[arg(long, value_parser = |tag: &str| Language::from_tag(tag).ok_or("digests are written in: de, en"))]
+    language: Option<Language>,
+    /// Only this topic; may be given several times (default: all)
+    #[arg(long = "topic", value_name = "TOPIC")]
+    topics: Vec<String>,
+    /// They have agreed, and you can prove it; without this, nobody gets mail
+    #[arg(long)]
+    confirmed: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    /// Print them as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The CSV file; - reads standard input
+    file: PathBuf,
+    /// Those without a state have agreed, and you can prove it
+    #[arg(long)]
+    confirmed: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// The file to write; standard output without one
+    file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Remove {
+    /// Whose subscription ends
+    #[arg(value_parser = |text: &str| Address::parse(text))]
+    address: Address,
+}
+
+impl Subscribers {
+    pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
+        let store = Store::open(&config.store).await?;
+        store.sync_configured(&config.subscribers, wall()).await?;
+        match self {
+            Self::Add(add) => add.run(config, &store).await,
+            Self::List(list) => list.run(&store).await,
+            Self::Import(import) => import.run(config, &store).await,
+            Self::Export(export) => export.run(&store).await,
+            Self::Remove(remove) => remove.run(&store).await,
+        }
+    }
+}
+
+fn rules(config: &Config, state: SubscriberState) -> Rules<'_> {
+    Rules {
+        cadences: config
+            .cadences
+            .iter()
+            .map(|cadence| cadence.id.as_str())
+            .collect(),
+        topics: config
+            .topics
+            .iter()
+            .map(|topic| topic.id.as_str())
+            .collect(),
+        state,
+        now: wall(),
+    }
+}
+
+fn state(confirmed: bool) -> SubscriberState {
+    if confirmed {
+        SubscriberState::Confirmed
+    } else {
+        SubscriberState::Pending
+    }
+}
+
+impl Add {
+    async fn run(self, config: &Config, store: &Store) -> anyhow::Result<u8> {
+        let state = state(self.confirmed);
+        let rules = rules(config, state);
+        let cadence = self.cadence.unwrap_or_else(|| rules.cadences[0].to_owned());
+        if !rules.cadences.contains(&cadence.as_str()) {
+            eprintln!(
+                "There is no cadence “{cadence}”. The configuration has: {}.",
+                rules.cadences.join(", ")
+            );
+            return Ok(super::USAGE);
+        }
+        if let Some(topic) = self
+            .topics
+            .iter()
+            .find(|topic| !rules.topics.contains(&topic.as_str()))
+        {
+            eprintln!(
+                "There is no topic “{topic}”. The configuration has: {}.",
+                rules.topics.join(", ")
+            );
+            return Ok(super::USAGE);
+        }
+        let person = NewSubscriber {
+            address: self.address,
+            name: clean_name(&self.name),
+            cadence: CadenceId(cadence),
+            language: self.language,
+            topics: self.topics.into_iter().map(TopicId).collect(),
+        };
+        let confirmed_at = self.confirmed.then_some(rules.now);
+        let subscribed = store
+            .create_subscribers(&[(person, state, confirmed_at)], Origin::Command, rules.now)
+            .await?;
+        println!("{}", sentence(&subscribed));
+        if !self.confirmed {
+            eprintln!(
+                "Without --confirmed the address is pending and gets no mail until consent is given."
+            );
+        }
+        Ok(super::DONE)
+    }
+}
+
+fn sentence(subscribed: &Subscribed) -> String {
+    let added = count(subscribed.added as u64, "subscriber", "subscribers");
+    format!("Added {added}, updated {}.", subscribed.updated)
+}
+
+impl Import {
+    async fn run(self, config: &Config, store: &Store) -> anyhow::Result<u8> {
+        let rules = rules(config, state(self.confirmed));
+        let (people, bad) = if self.file.as_os_str() == "-" {
+            read_csv(io::stdin().lock(), &rules).context("reading standard input")?
+        } else {
+            let name = self.file.display();
+            let file = File::open(&self.file).with_context(|| format!("opening {name}"))?;
+            read_csv(file, &rules).with_context(|| format!("reading {name}"))?
+        };
+        let subscribed = store
+            .create_subscribers(&people, Origin::Import, rules.now)
+            .await?;
+        println!("{}", sentence(&subscribed));
+        let left_alone = subscribed.left_alone.len() as u64;
+        if left_alone > 0 {
+            println!(
+                "{} left alone: they have unsubscribed.",
+                count(left_alone, "person was", "people were")
+            );
+        }
+        let pending = people
+            .iter()
+            .filter(|(_, state, _)| *state == SubscriberState::Pending)
+            .count() as u64;
+        if pending > 0 {
+            eprintln!(
+                "{} pending and get no mail; --confirmed says that they have agreed.",
+                count(pending, "is", "are")
+            );
+        }
+        for bad in &bad {
+            eprintln!("Not taken, {bad}.");
+        }
+        Ok(if bad.is_empty() {
+            super::DONE
+        } else {
+            super::PARTLY
+        })
+    }
+}
+
+/// Calls `each` for every subscriber, a page at a time.
+async fn for_each(
+    store: &Store,
+    mut each: impl FnMut(&Subscriber) -> anyhow::Result<()>,
+) -> anyhow::Result<u64> {
+    let (mut after, mut number) = (0, 0);
+    loop {
+        let page = store.list_subscribers(after, PAGE).await?;
+        let Some((last, _)) = page.last() else {
+            return Ok(number);
+        };
+        after = *last;
+        for (_, subscriber) in &page {
+            each(subscriber)?;
+            number += 1;
+        }
+    }
+}
+
+impl Export {
+    async fn run(self, store: &Store) -> anyhow::Result<u8> {
+        let output: Box<dyn io::Write> = match &self.file {
+            Some(path) => Box::new(
+                File::create(path).with_context(|| format!("creating {}", path.display()))?,
+            ),
+            None => Box::new(io::stdout().lock()),
+        };
+        let mut writer = CsvWriter::new(output);
+        for_each(store, |subscriber| Ok(writer.write(subscriber)?)).await?;
+        writer.finish()?;
+        Ok(super::DONE)
+    }
+}
+
+/// A subscriber in `--json`.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    address: &'a str,
+    name: &'a str,
+    state: SubscriberState,
+    cadence: &'a CadenceId,
+    language: Option<Language>,
+    topics: Vec<&'a str>,
+    created_at: DateTime<Utc>,
+    confirmed_at: Option<DateTime<Utc>>,
+}
+
+impl List {
+    async fn run(self, store: &Store) -> anyhow::Result<u8> {
+        if self.json {
+            // One array, written as it is read.
+            print!("[");
+            let mut first = true;
+            for_each(store, |subscriber| {
+                print!(
+                    "{}\n  {}",
+                    if first { "" } else { "," },
+                    serde_json::to_string(&Row::from(subscriber))?
+                );
+                first = false;
+                Ok(())
+            })
+            .await?;
+            println!("\n]");
+            return Ok(super::DONE);
+        }
+        let number = for_each(store, |subscriber| {
+            let row = Row::from(subscriber);
+            let topics = if row.topics.is_empty() {
+                "all topics".to_owned()
+            } else {
+                row.topics.join(", ")
+            };
+            let language = row.language.map(Language::tag).unwrap_or("–");
+            println!(
+                "{:40} {:12} {:10} {language:2}  {topics}",
+                row.address,
+                row.state_word(),
+                row.cadence.as_str()
+            );
+            Ok(())
+        })
+        .await?;
+        if number == 0 {
+            eprintln!("Nobody yet. Add somebody: tidings subscribers add --confirmed ADDRESS");
+        }
+        Ok(super::DONE)
+    }
+}
+
+impl Row<'_> {
+    fn state_word(&self) -> &'static str {
+        self.state.word()
+    }
+}
+
+impl<'a> From<&'a Subscriber> for Row<'a> {
+    fn from(subscriber: &'a Subscriber) -> Self {
+        let profile = &subscriber.profile;
+        Row {
+            address: profile.address.as_str(),
+            name: &profile.name,
+            state: subscriber.state,
+            cadence: &profile.cadence,
+            language: profile.language,
+            topics: profile.topics.iter().map(TopicId::as_str).collect(),
+            created_at: subscriber.created_at,
+            confirmed_at: subscriber.confirmed_at,
+        }
+    }
+}
+
+impl Remove {
+    async fn run(self, store: &Store) -> anyhow::Result<u8> {
+        if store.unsubscribe(&self.address).await? {
+            println!("Unsubscribed. What was on its way to them is cancelled.");
+            Ok(super::DONE)
+        } else {
+            eprintln!("Nobody with that address is subscribed.");
+            Ok(super::FAILED)
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! How the program talks: results on stdout, talk on stderr, bars only where somebody watches.
+
+use std::io::IsTerminal as _;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::sync::watch;
+
+/// Whether a person reads our standard output. If not (cron, a pipe), a run in which all is well is silent.
+pub(super) fn is_watched() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// A progress bar on stderr over `length` steps; invisible where stderr is no terminal.
+pub(super) fn bar(what: &'static str, length: u64) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{prefix:>12} {bar:32} {pos}/{len}  {per_sec}  {eta} left");
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+    bar.with_style(style).with_prefix(what)
+}
+
+/// Becomes `true` at the first interrupt (Ctrl-C, or SIGTERM from a service manager). A second one ends the
+/// process at once.
+pub(super) fn stop_signal() -> watch::Receiver<bool> {
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(async move {
+        interrupt().await;
+        eprintln!(
+            "Stopping after the messages that are on their way. Interrupt again to stop at once."
+        );
+        let _ = stop.send(true);
+        interrupt().await;
+        std::process::exit(super::INTERRUPTED.into());
+    });
+    stopped
+}
+
+#[cfg(unix)]
+async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupt() {
+    let _ = tokio::signal::ctrl_c().await;
+}
