@@ -9,7 +9,7 @@ mod parse;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::StreamExt as _;
 
 pub use clean::html_text;
@@ -18,6 +18,11 @@ use fetch::Fetched;
 pub use parse::{Parsed, parse};
 
 use crate::model::{Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Item};
+
+/// The age that an item without a date is given when its feed is read for the first time: the middle of a
+/// day's window. It may be years old, so it must not stand before what is known to be new. Later, an
+/// undated item that was not there before is new.
+const UNKNOWN_AGE: TimeDelta = TimeDelta::hours(12);
 
 /// What a pass over the feeds brought.
 #[derive(Debug, Default)]
@@ -146,8 +151,14 @@ async fn fetch_one(
     // Parsing is work for a thread of its own: it would hold up the other feeds, and feed-rs has panicked
     // on strange input before, which must cost this feed and no other.
     let owned = feed.clone();
-    let parsed =
-        tokio::task::spawn_blocking(move || parse(&bytes, charset.as_deref(), &owned, now)).await;
+    let undated = match state.and_then(|state| state.succeeded_at) {
+        Some(_) => now - TimeDelta::seconds(1),
+        None => now - UNKNOWN_AGE,
+    };
+    let parsed = tokio::task::spawn_blocking(move || {
+        parse(&bytes, charset.as_deref(), &owned, now, undated)
+    })
+    .await;
     match parsed {
         Ok(Ok(parsed)) => Ok(Answer::Parsed {
             parsed,

@@ -28,7 +28,8 @@ pub struct Parsed {
 /// Parses `bytes` as RSS, Atom or JSON Feed.
 ///
 /// An item's date is the feed's, but never later than just before `now`: what we can see has been
-/// published. Items dated more than a day ahead are announcements; they wait until their date.
+/// published. Items dated more than a day ahead are announcements; they wait until their date. An item
+/// without a date gets `undated`, our best guess.
 ///
 /// # Errors
 /// The parser's reason, as a phrase for the report.
@@ -37,6 +38,7 @@ pub fn parse(
     charset: Option<&str>,
     feed: &Feed,
     now: DateTime<Utc>,
+    undated: DateTime<Utc>,
 ) -> Result<Parsed, String> {
     let base = match &feed.location {
         Location::Web(url) => Some(url.clone()),
@@ -50,7 +52,7 @@ pub fn parse(
         .build();
     let parsed = parser.parse(text.as_bytes()).map_err(|error| {
         let start = text.get(..200).unwrap_or(&text).to_ascii_lowercase();
-        if start.starts_with("<!doctype html") || start.contains("<html") {
+        if start.starts_with("<!doctype html") || start.starts_with("<html") {
             "it is an HTML page; look there for the address of its feed".to_owned()
         } else {
             plain_text(&error.to_string())
@@ -81,6 +83,13 @@ pub fn parse(
         .iter()
         .map(|entry| entry_url(entry, site.as_ref()))
         .collect();
+    let context = Context {
+        feed: &feed.key,
+        source: &source,
+        language: language.as_deref(),
+        now,
+        undated,
+    };
     let shared = shared_urls(&links);
     let mut seen = HashSet::new();
     let items = parsed
@@ -93,15 +102,7 @@ pub fn parse(
             } else {
                 SharedUrl::No
             };
-            item(
-                entry,
-                url,
-                shared,
-                &feed.key,
-                &source,
-                language.as_deref(),
-                now,
-            )
+            item(entry, url, shared, &context)
         })
         .filter(|item| seen.insert(item.key.clone()))
         .collect();
@@ -123,15 +124,23 @@ fn shared_urls(links: &[Option<String>]) -> HashSet<String> {
     shared.map(|(url, _)| url.to_owned()).collect()
 }
 
+/// What all entries of a feed have in common.
+struct Context<'a> {
+    feed: &'a FeedKey,
+    source: &'a str,
+    language: Option<&'a str>,
+    now: DateTime<Utc>,
+    undated: DateTime<Utc>,
+}
+
+/// The item of an entry; `None` for one that says nothing or is dated in the future.
 fn item(
     entry: Entry,
     url: Option<String>,
     shared: SharedUrl,
-    feed: &FeedKey,
-    source: &str,
-    language: Option<&str>,
-    now: DateTime<Utc>,
+    context: &Context<'_>,
 ) -> Option<Item> {
+    let now = context.now;
     let teaser = entry
         .summary
         .map(|text| body_text(&text.content))
@@ -167,14 +176,14 @@ fn item(
     };
     Some(Item {
         key: item_key(
-            feed,
+            context.feed,
             url.as_deref(),
             shared,
             Some(entry.id.as_str()),
             &title,
         ),
-        feed: feed.clone(),
-        source: source.to_owned(),
+        feed: context.feed.clone(),
+        source: context.source.to_owned(),
         title: shorten(title, 300),
         url,
         summary: shorten(summary, Item::SUMMARY_CHARS),
@@ -189,8 +198,9 @@ fn item(
             .language
             .as_deref()
             .map(primary_subtag)
-            .or_else(|| language.map(str::to_owned)),
-        published: published.map_or(just_before_now, |published| published.min(just_before_now)),
+            .or_else(|| context.language.map(str::to_owned)),
+        published: published.map_or(context.undated, |published| published.min(just_before_now)),
+        dated: published.is_some(),
         first_seen: now,
     })
 }

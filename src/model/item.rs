@@ -57,8 +57,10 @@ pub struct Item {
     pub author: Option<String>,
     /// Its language as a primary BCP 47 subtag such as `de`, when known.
     pub language: Option<String>,
-    /// When it was published, or last before it was first seen when the feed does not say.
+    /// When it was published; our best guess where the feed does not say.
     pub published: DateTime<Utc>,
+    /// Whether the feed said when.
+    pub dated: bool,
     /// The `now` of the run that saw it first.
     pub first_seen: DateTime<Utc>,
 }

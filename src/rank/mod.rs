@@ -161,8 +161,9 @@ fn story(reports: &[&Item], relevance: f64, window: Window) -> Story {
         others,
         score: score::score(relevance, 0, 0.0),
     };
-    let newest = story
-        .items()
+    // Without a date a report cannot claim to be recent.
+    let dated = story.items().filter(|item| item.dated);
+    let newest = dated
         .map(|item| item.published)
         .max()
         .unwrap_or(window.since);
@@ -192,6 +193,7 @@ mod fixtures {
             author: None,
             language: Some(language.into()),
             published: at,
+            dated: true,
             first_seen: at,
         }
     }

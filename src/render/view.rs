@@ -77,9 +77,8 @@ pub(super) struct StoryView<'a> {
     pub(super) language: Option<&'a str>,
     pub(super) excerpt: String,
     pub(super) source: &'a str,
-    pub(super) time: String,
-    /// The same, for machines.
-    pub(super) datetime: String,
+    /// When it was published, for people and for machines; absent where the feed does not say.
+    pub(super) time: Option<(String, String)>,
     pub(super) reading_time: Option<String>,
     pub(super) others: Vec<OtherView<'a>>,
 }
@@ -191,16 +190,14 @@ fn story_view<'a>(
         title: &lead.title,
         url: lead.url.as_deref(),
         language: lead.language.as_deref().filter(|own| *own != language),
-        excerpt: if lead.summary == lead.title {
-            String::new()
-        } else {
-            excerpt(&lead.summary, EXCERPT_CHARS)
-        },
+        excerpt: excerpt_beside(&lead.title, &lead.summary),
         source: &lead.source,
-        time: time(lead, words, now),
-        datetime: lead
-            .published
-            .to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        time: lead.dated.then(|| {
+            let machine = lead
+                .published
+                .to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+            (time(lead, words, now), machine)
+        }),
         reading_time: (lead.words >= FULL_TEXT_WORDS).then(|| (words.reading_time)(minutes)),
         others: others
             .map(|item| OtherView {
@@ -208,6 +205,19 @@ fn story_view<'a>(
                 url: item.url.as_deref(),
             })
             .collect(),
+    }
+}
+
+/// The excerpt of `summary` that stands under `title`. A headline that was made of the beginning of the text
+/// (notes have none) ends in an ellipsis; the excerpt goes on from there.
+fn excerpt_beside(title: &str, summary: &str) -> String {
+    let rest = title
+        .strip_suffix('…')
+        .and_then(|start| summary.strip_prefix(start));
+    match rest {
+        Some(rest) => format!("…{}", excerpt(rest, EXCERPT_CHARS)),
+        None if summary == title => String::new(),
+        None => excerpt(summary, EXCERPT_CHARS),
     }
 }
 
@@ -230,8 +240,9 @@ fn time(item: &Item, words: &Words, now: DateTime<Tz>) -> String {
 
 /// Lines of the text part.
 impl View<'_> {
-    pub(super) fn rule(&self, character: char) -> String {
-        character.to_string().repeat(COLUMNS)
+    /// A line across. Of hyphens: quoted-printable triples every equals sign.
+    pub(super) fn rule(&self) -> String {
+        "-".repeat(COLUMNS)
     }
 
     pub(super) fn wrapped(&self, text: &str) -> String {
@@ -259,7 +270,7 @@ impl StoryView<'_> {
     pub(super) fn meta(&self) -> String {
         let parts = [
             Some(self.source),
-            Some(self.time.as_str()),
+            self.time.as_ref().map(|(time, _)| time.as_str()),
             self.reading_time.as_deref(),
         ];
         indent(&parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))

@@ -54,15 +54,16 @@ impl Store {
                     json!({
                         "key": item.key, "feed": item.feed, "source": item.source, "title": item.title, "url": item.url,
                         "summary": item.summary, "words": item.words, "author": item.author, "language": item.language,
-                        "published": item.published.timestamp(), "first_seen": item.first_seen.timestamp(),
+                        "published": item.published.timestamp(), "dated": i64::from(item.dated), "first_seen": item.first_seen.timestamp(),
                     })
                 })
                 .collect();
             let sql = self.with_rows(
-                "INSERT INTO item (key, feed, source, title, url, summary, words, author, language, published, first_seen)
+                "INSERT INTO item (key, feed, source, title, url, summary, words, author, language, published, dated, first_seen)
                  SELECT r.value->>'key', r.value->>'feed', r.value->>'source', r.value->>'title', r.value->>'url',
                         r.value->>'summary', CAST(r.value->>'words' AS BIGINT), r.value->>'author', r.value->>'language',
-                        CAST(r.value->>'published' AS BIGINT), CAST(r.value->>'first_seen' AS BIGINT)
+                        CAST(r.value->>'published' AS BIGINT), CAST(r.value->>'dated' AS BIGINT),
+                        CAST(r.value->>'first_seen' AS BIGINT)
                  FROM {rows} WHERE true
                  ON CONFLICT (key) DO UPDATE SET
                     title = excluded.title, summary = excluded.summary, words = excluded.words,
@@ -85,7 +86,8 @@ impl Store {
     }
 
     /// The items of `feeds` that an edition for `window` may show: published inside it, or seen first
-    /// inside it and published between `late_since` and its start.
+    /// inside it and published between `late_since` and its start. (Seen first at its very start is not
+    /// inside: the run that ended the window before had them.)
     ///
     /// # Errors
     /// When the database fails.
@@ -98,7 +100,7 @@ impl Store {
         let mut connection = self.connection().await;
         let rows = sqlx::query(
             "SELECT * FROM item WHERE published < $2
-             AND (published >= $1 OR (published >= $3 AND first_seen >= $1))
+             AND (published >= $1 OR (published >= $3 AND first_seen > $1))
              ORDER BY published, key",
         )
         .bind(window.since.timestamp())
@@ -126,6 +128,7 @@ fn item(row: &AnyRow) -> sqlx::Result<Item> {
         author: row.try_get("author")?,
         language: row.try_get("language")?,
         published: time(row, "published")?,
+        dated: row.try_get::<i64, _>("dated")? == 1,
         first_seen: time(row, "first_seen")?,
     })
 }

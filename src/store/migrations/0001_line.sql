@@ -1,4 +1,4 @@
--- Times are seconds since 1970 in UTC. Booleans do not occur. {id} is the engine's ascending 64-bit key.
+-- Times are seconds since 1970 in UTC. Booleans are 0 and 1. {id} is the engine's ascending 64-bit key.
 
 CREATE TABLE feed (
     key           TEXT PRIMARY KEY,
@@ -23,6 +23,7 @@ CREATE TABLE item (
     author     TEXT,
     language   TEXT,
     published  BIGINT NOT NULL,
+    dated      BIGINT NOT NULL CHECK (dated IN (0, 1)),
     first_seen BIGINT NOT NULL
 );
 CREATE INDEX item_published ON item (published);
