@@ -148,20 +148,28 @@ impl RunReport {
             text.push_str(&failures(&collect.failures));
         }
         if let Some(delivered) = &self.delivery {
-            for (number, what) in [
-                (delivered.deferred, "not taken yet; a later run tries again"),
-                (delivered.failed, "failed for good"),
+            for (number, one, many, what) in [
+                (
+                    delivered.deferred,
+                    "delivery was",
+                    "deliveries were",
+                    "not taken yet; a later run tries again",
+                ),
+                (
+                    delivered.failed,
+                    "delivery has",
+                    "deliveries have",
+                    "failed for good",
+                ),
                 (
                     delivered.unknown,
+                    "delivery is",
+                    "deliveries are",
                     "unanswered: the connection died after the message was sent, so it is not sent again",
                 ),
             ] {
                 if number > 0 {
-                    let _ = writeln!(
-                        text,
-                        "{} {what}.",
-                        count(number, "delivery was", "deliveries were")
-                    );
+                    let _ = writeln!(text, "{} {what}.", count(number, one, many));
                 }
             }
             for (answer, times) in &delivered.answers {

@@ -304,3 +304,158 @@ fn primary_subtag(tag: &str) -> String {
         .unwrap_or_default()
         .to_ascii_lowercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed() -> Feed {
+        Feed {
+            key: FeedKey("https://example.org/feed.xml".into()),
+            location: Location::Web(Url::parse("https://example.org/feed.xml").unwrap()),
+            name: None,
+            language: None,
+            topics: Vec::new(),
+        }
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::parse_from_rfc3339("2026-11-20T06:05:00Z")
+            .unwrap()
+            .to_utc()
+    }
+
+    fn parsed(text: impl AsRef<[u8]>) -> Parsed {
+        parse(
+            text.as_ref(),
+            None,
+            &feed(),
+            now(),
+            now() - TimeDelta::hours(12),
+        )
+        .unwrap()
+    }
+
+    fn rss(items: &str) -> String {
+        format!(
+            "<rss version=\"2.0\"><channel><title>Bote</title><link>https://example.org/</link>{items}</channel></rss>"
+        )
+    }
+
+    #[test]
+    fn an_rss_item_becomes_plain_text_with_a_clean_link() {
+        let item = &parsed(rss(
+            "<item><title>KI &amp;amp; &lt;b&gt;Recht&lt;/b&gt;</title><link>/a?utm_source=rss</link><guid isPermaLink=\"false\">7</guid>\
+             <pubDate>Fri, 20 Nov 2026 05:00:00 +0100</pubDate><description>&lt;p&gt;Ein Text.&lt;/p&gt;</description></item>",
+        ))
+        .items[0];
+        assert_eq!(item.title, "KI & Recht");
+        assert_eq!(item.url.as_deref(), Some("https://example.org/a"));
+        assert_eq!(
+            (item.summary.as_str(), item.source.as_str()),
+            ("Ein Text.", "Bote")
+        );
+        assert_eq!(item.published.to_rfc3339(), "2026-11-20T04:00:00+00:00");
+    }
+
+    #[test]
+    fn atom_and_json_feeds_are_read() {
+        let atom = "<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"de-AT\"><title>A</title><id>x</id><updated>2026-11-20T05:00:00Z</updated>\
+            <entry><title type=\"html\">Eins &amp;amp; zwei</title><id>urn:1</id><link rel=\"self\" href=\"/self\"/><link href=\"/1\"/>\
+            <updated>2026-11-20T05:00:00Z</updated><content type=\"html\">&lt;p&gt;Text&lt;/p&gt;</content></entry></feed>";
+        let item = &parsed(atom).items[0];
+        assert_eq!(
+            (item.title.as_str(), item.summary.as_str()),
+            ("Eins & zwei", "Text")
+        );
+        assert_eq!(item.url.as_deref(), Some("https://example.org/1"));
+
+        let json = r#"{"version":"https://jsonfeed.org/version/1.1","title":"J","language":"en","items":[
+            {"id":"1","url":"https://example.org/j","title":"One","content_text":"Text","date_published":"2026-11-20T05:00:00Z"}]}"#;
+        let item = &parsed(json).items[0];
+        assert_eq!(
+            (
+                item.title.as_str(),
+                item.summary.as_str(),
+                item.language.as_deref()
+            ),
+            ("One", "Text", Some("en"))
+        );
+    }
+
+    #[test]
+    fn the_character_set_is_found_in_header_declaration_or_bytes() {
+        let latin = |declaration: &str| {
+            let text = format!(
+                "{declaration}{}",
+                rss("<item><title>Kündigung für Müller</title></item>")
+            );
+            encoding_rs::WINDOWS_1252.encode(&text).0.into_owned()
+        };
+        assert_eq!(
+            parsed(latin("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>")).items[0].title,
+            "Kündigung für Müller"
+        );
+        assert_eq!(parsed(latin("")).items[0].title, "Kündigung für Müller");
+        let header = parse(&latin(""), Some("iso-8859-15"), &feed(), now(), now()).unwrap();
+        assert_eq!(header.items[0].title, "Kündigung für Müller");
+        let utf16: Vec<u8> = [0xfe, 0xff]
+            .into_iter()
+            .chain(
+                rss("<item><title>Über</title></item>")
+                    .encode_utf16()
+                    .flat_map(u16::to_be_bytes),
+            )
+            .collect();
+        assert_eq!(parsed(utf16).items[0].title, "Über");
+    }
+
+    #[test]
+    fn dates_are_never_later_than_what_we_can_see() {
+        let at = |date: &str| parsed(rss(&format!("<item><title>T</title>{date}</item>"))).items;
+        let tomorrow = at("<pubDate>Fri, 20 Nov 2026 12:00:00 GMT</pubDate>");
+        assert_eq!(
+            (tomorrow[0].published, tomorrow[0].dated),
+            (now() - TimeDelta::seconds(1), true)
+        );
+        assert!(
+            at("<pubDate>Fri, 20 Nov 2027 12:00:00 GMT</pubDate>").is_empty(),
+            "an announcement waits"
+        );
+        let undated = at("");
+        assert_eq!(
+            (undated[0].published, undated[0].dated),
+            (now() - TimeDelta::hours(12), false)
+        );
+    }
+
+    #[test]
+    fn a_note_without_a_title_gets_one_and_an_empty_entry_is_no_item() {
+        let items = parsed(rss(
+            "<item><description>Nur Text.</description></item><item><link>/x</link></item>",
+        ))
+        .items;
+        assert_eq!(
+            items
+                .iter()
+                .map(|item| item.title.as_str())
+                .collect::<Vec<_>>(),
+            ["Nur Text."]
+        );
+    }
+
+    #[test]
+    fn an_item_that_stands_in_the_feed_twice_is_there_once() {
+        let twice = "<item><title>Alt</title><link>/a</link></item><item><title>Neu</title><link>/a</link></item>";
+        assert_eq!(parsed(rss(twice)).items.len(), 1);
+        let front_page = "<item><title>A</title><link>/</link></item><item><title>B</title><link>/</link></item>";
+        assert_eq!(parsed(rss(front_page)).items.len(), 2);
+    }
+
+    #[test]
+    fn a_page_is_told_from_a_broken_feed() {
+        let error = |text: &str| parse(text.as_bytes(), None, &feed(), now(), now()).unwrap_err();
+        assert!(error("<!doctype html><html></html>").contains("HTML page"));
+        assert!(!error("<rss version=\"2.0\"><channel>").contains("HTML page"));
+    }
+}

@@ -1,1 +1,201 @@
+use std::collections::BTreeSet;
 
+use super::*;
+
+const SHIPPED: &str = include_str!("../../config.toml");
+
+fn problems(text: &str) -> Vec<Problem> {
+    parse(text, Path::new("")).err().unwrap_or_default()
+}
+
+/// The smallest configuration that is valid.
+const SMALL: &str = r#"
+[newsletter]
+title = "Morgenlage"
+language = "de"
+timezone = "Europe/Berlin"
+from = "digest@example.org"
+imprint = "Muster Verlag"
+[cadence.daily]
+cron = "0 7 * * *"
+[[topic]]
+id = "ki"
+title = "KI"
+[[feed]]
+url = "feed.xml"
+"#;
+
+/// The shipped file with every example and default made a setting: its "# key = value" lines uncommented.
+fn shipped_with_everything() -> String {
+    let is_setting = |line: &str| {
+        let key = line.split(" = ").next().unwrap_or_default();
+        line.contains(" = ")
+            && !key.is_empty()
+            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+    };
+    let uncomment = |line: &str| match line.strip_prefix("# ") {
+        Some(rest) if is_setting(rest) || rest == "[[feed]]" => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    SHIPPED
+        .lines()
+        .map(uncomment)
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_shipped_file_is_valid_with_all_its_examples() {
+    assert_eq!(problems(SHIPPED), []);
+    let everything = shipped_with_everything();
+    assert!(
+        everything.contains("\nreply_to = ") && everything.contains("\nconnections = 4"),
+        "{everything}"
+    );
+    assert_eq!(problems(&everything), []);
+}
+
+#[test]
+fn every_key_that_is_known_is_in_the_shipped_file() {
+    let documented: BTreeSet<String> = shipped_with_everything()
+        .lines()
+        .filter_map(|line| line.split_once(" = ").map(|(key, _)| key.trim().to_owned()))
+        .collect();
+    // A key that nobody can mean makes each section name those it knows.
+    let probe: String = shipped_with_everything()
+        .lines()
+        .flat_map(|line| {
+            let section = line.starts_with('[');
+            [Some(line), section.then_some("qqqqqqqqqqqqqq = 1")]
+                .into_iter()
+                .flatten()
+        })
+        .collect::<Vec<_>>()
+        .join("\n");
+    let hints: Vec<String> = problems(&probe)
+        .into_iter()
+        .map(|problem| problem.hint)
+        .collect();
+    let sections = SHIPPED.lines().filter(|line| line.starts_with('[')).count();
+    assert!(hints.len() >= sections, "{hints:#?}");
+    for hint in hints {
+        let known = hint
+            .strip_prefix("Known here: ")
+            .unwrap()
+            .trim_end_matches('.');
+        for key in known.split(", ") {
+            // The password has a key only to be told that it does not belong there; sections are no keys.
+            let section = ["maildir", "smtp", "sendmail", "password"].contains(&key);
+            assert!(
+                section || documented.contains(key),
+                "`{key}` is not documented in config.toml"
+            );
+        }
+    }
+}
+
+#[test]
+fn all_problems_are_found_at_once_with_their_lines() {
+    let text = SMALL
+        .replace("Europe/Berlin", "Europe/Berlim")
+        .replace("title = \"KI\"", "title = 7")
+        .replace(
+            "url = \"feed.xml\"",
+            "url = \"feed.xml\"\ntopics = [\"kochen\"]\n[[feed]]\nurl = \"feed.xml\"",
+        );
+    let found: Vec<(Option<usize>, String)> = problems(&text)
+        .into_iter()
+        .map(|problem| (problem.line, problem.key))
+        .collect();
+    let expected = [
+        (5, "newsletter.timezone"),
+        (12, "topic[1].title"),
+        (15, "topics"),
+    ];
+    for (line, key) in expected {
+        assert!(
+            found.contains(&(Some(line), key.to_owned())),
+            "{key} in line {line}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn the_same_feed_twice_is_a_problem() {
+    let found = problems(&format!("{SMALL}[[feed]]\nurl = \"feed.xml\"\n"));
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (found[0].line, found[0].hint.as_str()),
+        (Some(16), "feed[1].url is the same; delete one.")
+    );
+}
+
+#[test]
+fn text_that_is_no_toml_is_a_problem_with_its_line() {
+    let found = problems("[newsletter]\ntitle = \"open\nlanguage = \"de\"\n");
+    assert_eq!(found[0].line, Some(2), "{found:?}");
+}
+
+#[test]
+fn a_password_in_the_file_is_refused_and_not_repeated() {
+    let found = problems(&format!(
+        "{SMALL}[delivery.smtp]\nhost = \"localhost\"\npassword = \"hunter2\"\n"
+    ));
+    assert_eq!(found.len(), 1);
+    assert!(
+        found[0].hint.contains("TIDINGS_SMTP_PASSWORD")
+            && !format!("{found:?}").contains("hunter2")
+    );
+}
+
+#[test]
+fn a_password_does_not_cross_the_network_in_plain_text() {
+    let smtp = "[delivery.smtp]\nhost = \"mail.example.org\"\nuser = \"u\"\nsecurity = \"none\"\n";
+    assert_eq!(problems(&format!("{SMALL}{smtp}")).len(), 1);
+    assert_eq!(
+        problems(&format!(
+            "{SMALL}{}",
+            smtp.replace("mail.example.org", "localhost")
+        )),
+        []
+    );
+}
+
+#[test]
+fn defaults_are_filled_in() {
+    let config = parse(SMALL, Path::new("/etc/tidings")).unwrap();
+    assert_eq!(config.newsletter.from_name, "Morgenlage");
+    assert_eq!(config.newsletter.reply_to, config.newsletter.from);
+    assert_eq!(
+        config.store,
+        StoreUrl::Sqlite("/etc/tidings/tidings.db".into())
+    );
+    assert_eq!(
+        config.feeds[0].location,
+        Location::File("/etc/tidings/feed.xml".into())
+    );
+    assert_eq!(
+        config.feeds[0].key.as_str(),
+        "feed.xml",
+        "a moved folder keeps its feeds"
+    );
+    assert_eq!(config.topics[0].stories, 8);
+}
+
+#[test]
+fn cadences_keep_the_order_of_the_file() {
+    let text = format!(
+        "{SMALL}[cadence.weekly]\ncron = \"0 7 * * 1\"\n[cadence.alerts]\ncron = \"0 * * * *\"\n"
+    );
+    let config = parse(&text, Path::new("")).unwrap();
+    let names: Vec<&str> = config
+        .cadences
+        .iter()
+        .map(|cadence| cadence.id.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        ["daily", "weekly", "alerts"],
+        "the first one is the default"
+    );
+}

@@ -246,3 +246,6 @@ fn optional_time(row: &AnyRow, column: &str) -> sqlx::Result<Option<DateTime<Utc
         .try_get::<Option<i64>, _>(column)?
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0)))
 }
+
+#[cfg(test)]
+mod tests;

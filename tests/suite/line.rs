@@ -1,0 +1,230 @@
+//! From twenty feeds to the mailbox.
+
+use std::collections::BTreeSet;
+
+use crate::support::{FeedServer, Project, Receiver, inspect, newsletter, rss};
+
+fn smtp(port: u16) -> String {
+    format!(
+        "[collect]\ntimeout = \"1s\"\nmax_bytes = 200000\n[delivery]\nmailer = \"smtp\"\n\
+         [delivery.smtp]\nhost = \"127.0.0.1\"\nport = {port}\nsecurity = \"none\"\nconnections = 2\n"
+    )
+}
+
+#[test]
+fn twenty_feeds_good_and_bad_become_flawless_mails() {
+    let Some(mut receiver) = Receiver::start(&[]) else {
+        return;
+    };
+    let feeds = FeedServer::start();
+    let mut urls = vec![
+        feeds.stall("/slow"),
+        feeds.status("/broken-server", 500),
+        feeds.status("/gone", 404),
+        feeds.feed("/broken-xml", "<rss version=\"2.0\"><channel><title>Kaputt</title><item>"),
+        feeds.feed("/page", "<!DOCTYPE html><html><body>Keine Feeds hier</body></html>"),
+        feeds.feed("/huge", " ".repeat(300_000)),
+        "http://127.0.0.1:1/refused".to_owned(),
+        feeds.feed("/empty", rss("Leer", &[])),
+        feeds.feed(
+            "/hostile",
+            rss(
+                "Boese",
+                &[("KI &lt;script&gt;alert(0)&lt;/script&gt;&amp;lt;script&amp;gt;alert(1)&amp;lt;/script&amp;gt; &amp;amp; \u{202e}mehr", "&lt;img src=x onerror=alert(2)&gt;Text mit &amp;lt;b&amp;gt;Ecken&amp;lt;/b&amp;gt;.")],
+            ),
+        ),
+    ];
+    for number in urls.len()..20 {
+        let title = format!(
+            "KI-Meldung Nummer {number} über Wasserkraft {}",
+            "abcdefghijklmnopqrst"
+                .get(number..=number)
+                .unwrap()
+                .repeat(9)
+        );
+        let text = format!(
+            "Der {number}. Bericht über künstliche Intelligenz und Ämter. Er hat zwei Sätze."
+        );
+        urls.push(feeds.feed(
+            &format!("/good-{number}"),
+            rss(&format!("Quelle{number}"), &[(&title, &text)]),
+        ));
+    }
+    assert_eq!(urls.len(), 20);
+    let mut config = newsletter() + &smtp(receiver.port);
+    for url in &urls {
+        config += &format!("[[feed]]\nurl = \"{url}\"\n");
+    }
+    config += "[[subscriber]]\naddress = \"anna@example.org\"\nname = \"Änne, die Große\"\n";
+    config += "[[subscriber]]\naddress = \"ben@example.org\"\nlanguage = \"en\"\n";
+    let project = Project::with_config(&config);
+
+    let ran = project.run(&["send"]).expect(3);
+    assert_eq!(ran.stdout, "", "cron is told of trouble on stderr only");
+    for (path, what) in [
+        ("/slow", "did not answer within 1 s"),
+        ("/broken-server", "answered 500"),
+        ("/gone", "answered 404"),
+        ("/broken-xml", "is not a feed that can be read"),
+        ("/page", "it is an HTML page"),
+        ("/huge", "is larger than 200000 bytes"),
+        ("/refused", "could not be reached"),
+    ] {
+        assert!(
+            ran.stderr
+                .lines()
+                .any(|line| line.contains(path) && line.contains(what)),
+            "{path}: {}",
+            ran.stderr
+        );
+    }
+    assert_eq!(ran.stderr.lines().count(), 7, "{}", ran.stderr);
+
+    let again = project.run(&["send"]).expect(3);
+    assert_eq!(
+        again.stderr.lines().count(),
+        7,
+        "only the feeds that still fail: {}",
+        again.stderr
+    );
+    assert_eq!(
+        feeds.count(304),
+        13,
+        "what did not change was not sent again"
+    );
+
+    let mails = receiver.rest();
+    let recipients: BTreeSet<&str> = mails.iter().map(|mail| mail.to.as_str()).collect();
+    assert_eq!(
+        (mails.len(), recipients),
+        (2, BTreeSet::from(["anna@example.org", "ben@example.org"]))
+    );
+    let files: Vec<_> = mails.iter().map(|mail| mail.file.clone()).collect();
+    for (mail, seen) in mails.iter().zip(inspect(&files)) {
+        assert_eq!(mail.from, "digest@example.org");
+        assert_eq!(seen.defects, [""; 0]);
+        assert_eq!(seen.content_type, "multipart/alternative");
+        assert!(
+            seen.ascii && seen.bare_newlines == 0 && seen.longest_line <= 78,
+            "{}",
+            seen.longest_line
+        );
+        assert_eq!(seen.header("From"), "Prüfstück <digest@example.org>");
+        assert_eq!(seen.header("Reply-To"), "redaktion@example.org");
+        assert_eq!(seen.header("Date"), "Fri, 20 Nov 2026 06:05:00 +0000");
+        assert_eq!(seen.header("MIME-Version"), "1.0");
+        assert_eq!(seen.header("List-Id"), "<test.example.org>");
+        assert_eq!(seen.header("Auto-Submitted"), "auto-generated");
+        assert_eq!(seen.header("Precedence"), "bulk");
+        assert_eq!(seen.header("X-Auto-Response-Suppress"), "OOF, AutoReply");
+        assert_eq!(seen.header("Feedback-ID"), "20261120:daily:test:tidings");
+        let (to, language, leave) = match mail.to.as_str() {
+            "anna@example.org" => ("\"Änne, die Große\" <anna@example.org>", "de", "Abmelden"),
+            _ => ("ben@example.org", "en", "Unsubscribe"),
+        };
+        assert_eq!(seen.header("To"), to);
+        assert_eq!(seen.header("Content-Language"), language);
+        let link = format!(
+            "mailto:digest@example.org?subject=unsubscribe%20{}",
+            mail.to
+        );
+        assert_eq!(seen.header("List-Unsubscribe"), format!("<{link}>"));
+        assert!(
+            seen.header("Message-ID")
+                .starts_with("<test.daily.20261120T060000Z."),
+            "{}",
+            seen.header("Message-ID")
+        );
+
+        let kinds: Vec<&str> = seen.parts.iter().map(|(kind, _)| kind.as_str()).collect();
+        assert_eq!(kinds, ["text/plain", "text/html"]);
+        let (text, html) = (&seen.parts[0].1, &seen.parts[1].1);
+        for body in [text, html] {
+            for what in [
+                "Wasserkraft",
+                "Beispielweg 1, 12345 Musterstadt",
+                &link,
+                leave,
+            ] {
+                assert!(body.contains(what), "{what} is missing in {body}");
+            }
+            assert!(
+                !body.contains("tidings-link:") && !body.contains('\u{202e}'),
+                "{body}"
+            );
+        }
+        assert!(
+            text.contains("KI <script>alert(1)</script> & mehr"),
+            "{text}"
+        );
+        assert!(
+            html.contains("KI &lt;script&gt;alert(1)&lt;/script&gt; &amp; mehr"),
+            "{html}"
+        );
+        assert!(
+            !html.contains("<script") && !html.contains("<img"),
+            "{html}"
+        );
+    }
+}
+
+#[test]
+fn a_failed_fetch_deletes_nothing_and_the_edition_goes_out_without_it() {
+    let feeds = FeedServer::start();
+    let url = feeds.feed("/feed", rss("Quelle", &[("KI eins", "Text.")]));
+    let other = feeds.feed(
+        "/other",
+        rss("Andere", &[("Wasserkraft dank KI", "Stauseen.")]),
+    );
+    let config = newsletter()
+        + &format!(
+            "[[feed]]\nurl = \"{url}\"\n[[feed]]\nurl = \"{other}\"\n[[subscriber]]\naddress = \"anna@example.org\"\n"
+        );
+    let project = Project::with_config(&config);
+    project.run(&["collect"]).expect(0).silent();
+
+    feeds.status("/feed", 503);
+    feeds.feed("/other", rss("Andere", &[]));
+    let report = project.run(&["send", "--json"]).expect(3).json();
+    assert_eq!(
+        report["collect"]["failures"][0]["failure"],
+        serde_json::json!({ "kind": "status", "detail": 503 })
+    );
+    assert_eq!(report["cadences"][0]["stories"], 2, "{report}");
+    assert_eq!(project.maildir().len(), 1);
+}
+
+#[test]
+fn without_a_story_there_is_no_mail_and_it_says_so() {
+    let feeds = FeedServer::start();
+    let url = feeds.feed("/feed", rss("Quelle", &[("Rosen schneiden", "Im Herbst.")]));
+    let config = newsletter()
+        + &format!("[[feed]]\nurl = \"{url}\"\n[[subscriber]]\naddress = \"anna@example.org\"\n");
+    let project = Project::with_config(&config);
+    let ran = project.run(&["send"]).expect(0);
+    assert_eq!(
+        ran.stderr,
+        "The daily edition of Friday, 20 November 2026 at 07:00 has no story, so no mail goes out.\n"
+    );
+    assert!(project.maildir().is_empty());
+    project.run(&["send"]).expect(0).silent();
+}
+
+#[test]
+fn when_no_feed_can_be_read_the_edition_waits_for_the_next_run() {
+    let feeds = FeedServer::start();
+    let url = feeds.status("/feed", 503);
+    let config = newsletter()
+        + &format!("[[feed]]\nurl = \"{url}\"\n[[subscriber]]\naddress = \"anna@example.org\"\n");
+    let project = Project::with_config(&config);
+    let ran = project.run(&["send"]).expect(3);
+    assert!(
+        ran.stderr.contains("waits: no feed could be read"),
+        "{}",
+        ran.stderr
+    );
+
+    feeds.feed("/feed", rss("Quelle", &[("KI eins", "Text.")]));
+    project.run(&["send"]).expect(0).silent();
+    assert_eq!(project.maildir().len(), 1);
+}

@@ -1,0 +1,13 @@
+//! The program as a whole, against real servers: HTTP, SMTP, a Maildir, a terminal-less shell.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should say where"
+)]
+
+mod cli;
+mod delivery;
+mod line;
+mod preview;
+mod support;
+mod tidy;

@@ -1,0 +1,180 @@
+//! What a preview shows, and that it changes nothing.
+
+use std::collections::BTreeMap;
+
+use crate::support::{Project, inspect};
+
+/// Every file of the project with its content, but for the folder that previews write to.
+fn contents(project: &Project) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(project.path("")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            files.insert(
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                std::fs::read(&path).unwrap(),
+            );
+        }
+    }
+    files
+}
+
+#[test]
+fn the_shipped_configuration_works_on_a_fresh_machine() {
+    let project = Project::shipped();
+    let before = contents(&project);
+    let ran = project.run(&["preview"]).expect(0);
+    assert!(
+        ran.stdout.contains("daily: 15 stories since"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(
+        contents(&project),
+        before,
+        "no store appears, and nothing else changes"
+    );
+    for file in [
+        "daily.html",
+        "daily.txt",
+        "daily.eml",
+        "weekly.html",
+        "weekly.txt",
+        "weekly.eml",
+        "report.html",
+    ] {
+        assert!(
+            project.path("out").join(file).metadata().unwrap().len() > 1_000,
+            "{file}"
+        );
+    }
+
+    project.run(&["check"]).expect(0);
+    project.run(&["send"]).expect(0).silent();
+    assert_eq!(project.maildir().len(), 3);
+    project.run(&["send"]).expect(0).silent();
+    assert_eq!(project.maildir().len(), 3, "the second send does nothing");
+}
+
+#[test]
+fn the_mail_that_is_previewed_is_the_mail_that_is_sent() {
+    let project = Project::shipped();
+    project.run(&["preview"]).expect(0);
+    let bodies = |file: std::path::PathBuf| inspect(&[file]).remove(0);
+    let previewed = bodies(project.path("out/daily.eml"));
+    project.run(&["send"]).expect(0);
+    let sent = project
+        .maildir()
+        .into_iter()
+        .map(bodies)
+        .find(|mail| mail.header("To").contains("anna@example.org"))
+        .unwrap();
+    assert_eq!(previewed.header("Subject"), sent.header("Subject"));
+    for (mine, theirs) in previewed.parts.iter().zip(&sent.parts) {
+        // On the wire lines end in CRLF; in a Maildir as the system ends them.
+        let mine = mine
+            .1
+            .replace("reader@example.org", "anna@example.org")
+            .replace("\r\n", "\n");
+        assert!(mine == theirs.1, "previewed:\n{mine}\nsent:\n{}", theirs.1);
+    }
+}
+
+#[test]
+fn a_preview_beside_a_store_changes_nothing_in_it() {
+    let project = Project::shipped();
+    project.run(&["collect"]).expect(0).silent();
+    let rows = |project: &Project| {
+        let list = project
+            .run(&["subscribers", "list", "--json"])
+            .expect(0)
+            .stdout;
+        list + &project.run(&["feeds", "list", "--json"]).expect(0).stdout
+    };
+    let before = rows(&project);
+    project
+        .run(&["preview", "--at", "2026-11-21T07:00:00+01:00"])
+        .expect(0);
+    project.run(&["feeds", "check"]).expect(0);
+    assert_eq!(rows(&project), before);
+    project.run(&["send"]).expect(0).silent();
+    assert_eq!(project.maildir().len(), 3);
+}
+
+#[test]
+fn reports_of_one_event_are_one_story_with_its_sources() {
+    let project = Project::shipped();
+    let report = project
+        .run(&["preview", "--json", "--cadence", "daily"])
+        .expect(0)
+        .json();
+    let sections = report["editions"][0]["edition"]["sections"]
+        .as_array()
+        .unwrap();
+    let story = &sections[0]["stories"][0];
+    assert!(
+        story["lead"]["title"]
+            .as_str()
+            .unwrap()
+            .contains("Polaris 3"),
+        "{story}"
+    );
+    let sources: Vec<&str> = story["others"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["source"].as_str().unwrap())
+        .collect();
+    assert!(sources.len() >= 2, "{sources:?}");
+    let left_out = report["editions"][0]["left_out"].as_array().unwrap();
+    let reason = |title: &str| {
+        let item = left_out
+            .iter()
+            .find(|left| left["item"]["title"].as_str().unwrap().contains(title));
+        item.unwrap_or_else(|| panic!("{title} is not left out"))["reason"]["kind"].clone()
+    };
+    assert_eq!(reason("Balkonpflanzen"), "no_topic");
+    assert_eq!(reason("Gewinnspiel"), "excluded");
+}
+
+#[test]
+fn each_reader_is_shown_the_report_in_their_language() {
+    let project = Project::shipped();
+    project
+        .run(&["preview", "--cadence", "daily", "--language", "en"])
+        .expect(0);
+    let english = std::fs::read_to_string(project.path("out/daily.txt")).unwrap();
+    assert!(
+        english.contains("Friday, 20 November 2026") && english.contains("In this edition:"),
+        "{english}"
+    );
+    assert!(
+        english.contains("* Germany’s Nordlicht opens up Polaris 3"),
+        "{english}"
+    );
+    project.run(&["preview", "--cadence", "daily"]).expect(0);
+    let german = std::fs::read_to_string(project.path("out/daily.txt")).unwrap();
+    assert!(
+        german.contains("Freitag, 20. November 2026") && german.contains("In dieser Ausgabe:"),
+        "{german}"
+    );
+    assert!(
+        german.contains("* Polaris 3: Nordlicht stellt offenes Sprachmodell"),
+        "{german}"
+    );
+}
+
+#[test]
+fn a_preview_of_an_empty_time_takes_the_old_files_away() {
+    let project = Project::shipped();
+    project.run(&["preview"]).expect(0);
+    let ran = project
+        .run(&["preview", "--at", "2026-10-01T07:00:00+02:00"])
+        .expect(0);
+    assert!(
+        ran.stdout.contains("so nothing would go out"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!project.path("out/daily.html").exists());
+}

@@ -1,0 +1,164 @@
+//! What the tests share: a project folder, the program, a feed server and a mail receiver.
+
+mod feeds;
+mod mail;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+pub(crate) use feeds::FeedServer;
+pub(crate) use mail::{Receiver, inspect};
+
+/// The moment at which all tests take place: Friday, 20 November 2026, five past seven in Berlin.
+pub(crate) const NOW: &str = "2026-11-20T07:05:00+01:00";
+
+/// A folder with a configuration, and the program to run in it.
+pub(crate) struct Project {
+    folder: tempfile::TempDir,
+}
+
+/// How a run of the program ended.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Project {
+    /// A project with this configuration.
+    pub(crate) fn with_config(config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("config.toml"), config).unwrap();
+        Self { folder }
+    }
+
+    /// The project as it is shipped: `config.toml` and `samples/`.
+    pub(crate) fn shipped() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let project =
+            Self::with_config(&std::fs::read_to_string(root.join("config.toml")).unwrap());
+        std::fs::create_dir(project.path("samples")).unwrap();
+        for sample in std::fs::read_dir(root.join("samples")).unwrap() {
+            let sample = sample.unwrap();
+            std::fs::copy(
+                sample.path(),
+                project.path("samples").join(sample.file_name()),
+            )
+            .unwrap();
+        }
+        project
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Replaces a part of the configuration that is there.
+    pub(crate) fn edit_config(&self, from: &str, to: &str) {
+        let config = std::fs::read_to_string(self.path("config.toml")).unwrap();
+        assert!(config.contains(from), "the configuration has no {from:?}");
+        std::fs::write(self.path("config.toml"), config.replace(from, to)).unwrap();
+    }
+
+    /// The program, ready to run in the folder.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        command.env_remove("TIDINGS_SMTP_PASSWORD");
+        command
+    }
+
+    /// Runs the program as cron does: without a terminal.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    /// The mails in the Maildir.
+    pub(crate) fn maildir(&self) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(self.path("out/Maildir/new")) else {
+            return Vec::new();
+        };
+        let mut mails: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        mails.sort();
+        mails
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    /// Asserts the exit code, showing what was said when it is another.
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// Asserts that nothing at all was said.
+    pub(crate) fn silent(self) -> Self {
+        assert_eq!((self.stdout.as_str(), self.stderr.as_str()), ("", ""));
+        self
+    }
+
+    /// The JSON on stdout.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+}
+
+/// The beginning of a configuration: one topic that wants "KI", one daily cadence.
+pub(crate) fn newsletter() -> String {
+    format!(
+        r#"
+now = "{NOW}"
+[newsletter]
+id = "test"
+title = "Prüfstück & Söhne"
+language = "de"
+timezone = "Europe/Berlin"
+from = "Prüfstück <digest@example.org>"
+reply_to = "redaktion@example.org"
+imprint = "Muster Verlag, Beispielweg 1, 12345 Musterstadt"
+[cadence.daily]
+cron = "0 7 * * *"
+[[topic]]
+id = "ki"
+title = "KI"
+keywords = ["KI"]
+"#
+    )
+}
+
+/// A feed with one item for each title, published this morning.
+pub(crate) fn rss(title: &str, items: &[(&str, &str)]) -> String {
+    let entry = |(headline, text): &(&str, &str)| {
+        let link = headline.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+        format!(
+            "<item><title>{headline}</title><link>https://{}.example/{link}</link>\
+             <pubDate>Fri, 20 Nov 2026 05:00:00 +0100</pubDate><description>{text}</description></item>",
+            title.to_lowercase()
+        )
+    };
+    let items: String = items.iter().map(entry).collect();
+    format!(
+        "<rss version=\"2.0\"><channel><title>{title}</title><link>https://example.org</link>{items}</channel></rss>"
+    )
+}

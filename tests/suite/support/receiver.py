@@ -1,0 +1,71 @@
+"""A real SMTP receiver for the tests: aiosmtpd, mails into a folder, one line of JSON on stdout for each.
+
+Recipients whose local part begins with "refused" get 550, with "later" 451, with "vanish" a closed
+connection after the message. Arguments: FOLDER [starttls|tls CERTIFICATE KEY].
+"""
+
+import asyncio
+import json
+import ssl
+import sys
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, AuthResult
+
+
+class Handler:
+    def __init__(self, folder, tls):
+        self.tls = tls
+        self.folder = Path(folder)
+        self.count = 0
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("refused"):
+            return "550 5.1.1 <%s> no such user" % address
+        if address.startswith("later"):
+            return "451 4.7.1 come back later"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        self.count += 1
+        path = self.folder / ("%06d.eml" % self.count)
+        path.write_bytes(envelope.original_content)
+        line = {
+            "file": str(path),
+            "from": envelope.mail_from,
+            "to": envelope.rcpt_tos[0],
+            # With STARTTLS required there is no way here without it.
+            "tls": self.tls,
+            "login": bool(session.authenticated),
+        }
+        print(json.dumps(line), flush=True)
+        if envelope.rcpt_tos[0].startswith("vanish"):
+            server.transport.close()
+        return "250 taken"
+
+
+def authenticator(server, session, envelope, mechanism, data):
+    # Not "handled": aiosmtpd itself is to answer.
+    return AuthResult(success=data.login == b"morgenlage" and data.password == b"hunter2", handled=False)
+
+
+async def main():
+    mode = sys.argv[2] if len(sys.argv) > 2 else "plain"
+    handler = Handler(sys.argv[1], mode != "plain")
+    context = None
+    if mode != "plain":
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(sys.argv[3], sys.argv[4])
+    options = {"hostname": "receiver.example.org"}
+    if mode == "starttls":
+        options.update(tls_context=context, require_starttls=True, authenticator=authenticator, auth_required=True)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: SMTP(handler, **options), "127.0.0.1", 0, ssl=context if mode == "tls" else None
+    )
+    print(server.sockets[0].getsockname()[1], flush=True)
+    # Ends with the test: its standard input is closed then, however the test ends.
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+asyncio.run(main())

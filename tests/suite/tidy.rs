@@ -1,0 +1,98 @@
+//! Rules about the source itself.
+
+use std::path::{Path, PathBuf};
+
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![root.clone()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path: PathBuf = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path
+                    .strip_prefix(&root)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
+                let text = std::fs::read_to_string(&path).unwrap();
+                // Tests may use what the product must not.
+                let product = text.split("#[cfg(test)]").next().unwrap().to_owned();
+                sources.push((name, product));
+            }
+        }
+    }
+    sources.sort();
+    assert!(sources.len() > 30, "the sources are not where they were");
+    sources
+}
+
+/// The siblings that a file imports, as in `crate::store`.
+fn imports(text: &str) -> Vec<&str> {
+    let code = text
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let after_crate = code.flat_map(|line| line.split("crate::").skip(1));
+    after_crate
+        .map(|rest| {
+            rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+                .next()
+                .unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn a_stage_imports_no_other_stage() {
+    let allowed: &[(&str, &[&str])] = &[
+        ("model/", &[]),
+        ("rank/", &["model"]),
+        ("render/", &["model"]),
+        ("schedule.rs", &["model"]),
+        ("collect/", &["model", "tls"]),
+        ("subscribe/", &["model"]),
+        ("store/", &["model", "schedule"]),
+        ("deliver/", &["model", "store", "config", "tls"]),
+    ];
+    for (name, text) in sources() {
+        let Some((_, allowed)) = allowed.iter().find(|(folder, _)| name.starts_with(folder)) else {
+            continue;
+        };
+        let own = name.split('/').next().unwrap();
+        for import in imports(&text) {
+            assert!(
+                import == own || allowed.contains(&import),
+                "src/{name} imports crate::{import}"
+            );
+        }
+    }
+}
+
+#[test]
+fn only_the_command_line_asks_the_clock() {
+    for (name, text) in sources() {
+        let asks = ["Utc::now", "Local::now", "SystemTime::now", "Instant::now"]
+            .iter()
+            .any(|call| text.contains(call));
+        assert!(!asks || name == "cli/line.rs", "src/{name} asks the clock");
+    }
+}
+
+#[test]
+fn only_the_store_speaks_sql() {
+    for (name, text) in sources() {
+        assert!(
+            !text.contains("sqlx") || name.starts_with("store/"),
+            "src/{name} uses sqlx"
+        );
+    }
+}
+
+#[test]
+fn every_mail_has_both_bodies() {
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    assert!(templates.join("digest.html").exists() && templates.join("digest.txt").exists());
+}
