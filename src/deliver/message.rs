@@ -141,3 +141,83 @@ fn boundary(message_id: &str) -> String {
         .collect();
     format!("=_tidings_{hash}")
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::model::{CadenceId, Window};
+
+    fn newsletter() -> Newsletter {
+        let address = |text: &str| Address::parse(text).expect("an address");
+        Newsletter {
+            id: "bote".into(),
+            title: "Der Bote".into(),
+            tagline: String::new(),
+            language: Language::De,
+            timezone: chrono_tz::Europe::Berlin,
+            from_name: "Bote, \"der\" Große".into(),
+            from: address("bote@example.org"),
+            reply_to: address("redaktion@example.org"),
+            unsubscribe: address("ab@example.org"),
+            imprint: vec!["Muster".into()],
+            url: None,
+        }
+    }
+
+    fn mail(name: &str, subject: &str) -> Mail {
+        let cadence = CadenceId("daily".into());
+        let edition = Edition {
+            id: Edition::id_of("bote", &cadence, DateTime::UNIX_EPOCH),
+            newsletter: "bote".into(),
+            cadence,
+            slot: DateTime::UNIX_EPOCH,
+            window: Window {
+                since: DateTime::UNIX_EPOCH,
+                until: DateTime::UNIX_EPOCH + TimeDelta::days(1),
+            },
+            created_at: DateTime::UNIX_EPOCH,
+            sections: Vec::new(),
+        };
+        let digest = Digest {
+            subject: subject.into(),
+            html: format!("<p>Grüße <a href=\"{}\">x</a></p>", Digest::UNSUBSCRIBE),
+            text: "Grüße\n.\nein Punkt allein\n".into(),
+        };
+        let anna = Address::parse("anna@example.org").unwrap();
+        let recipient = Recipient {
+            address: &anna,
+            name,
+            token: "abc",
+            language: Language::De,
+        };
+        message(&newsletter(), &edition, &digest, &recipient).unwrap()
+    }
+
+    #[test]
+    fn a_message_has_all_that_a_bulk_sender_owes() {
+        let mail = mail("Anna", "Überschrift");
+        insta::assert_snapshot!(String::from_utf8(mail.bytes).unwrap().replace("\r\n", "\n"));
+        assert_eq!(
+            mail.message_id,
+            "<bote.daily.19700101T000000Z.abc@example.org>"
+        );
+    }
+
+    #[test]
+    fn the_same_delivery_gives_the_same_bytes() {
+        assert_eq!(mail("Anna", "S").bytes, mail("Anna", "S").bytes);
+    }
+
+    #[test]
+    fn a_long_subject_is_folded_and_every_line_is_short_enough() {
+        let mail = mail(&"Ä".repeat(80), &"Überschriften ".repeat(20));
+        let text = String::from_utf8(mail.bytes).unwrap();
+        assert!(
+            text.lines()
+                .all(|line| line.len() <= 78 || line.starts_with("List-Unsubscribe")),
+            "{text}"
+        );
+    }
+}

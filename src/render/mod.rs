@@ -57,3 +57,6 @@ static INLINER: LazyLock<CSSInliner<'static>> = LazyLock::new(|| {
     };
     CSSInliner::new(options)
 });
+
+#[cfg(test)]
+mod tests;
