@@ -83,7 +83,7 @@ fn row(feed: &Feed, state: Option<&FetchState>, items: Option<usize>) -> Row {
         name: title.unwrap_or_else(|| feed.key.to_string()),
         url: match &feed.location {
             Location::File(path) => path.display().to_string(),
-            Location::Web(url) => url.to_string(),
+            Location::Web(_) => feed.key.to_string(),
         },
         state: match (&state.error, state.succeeded_at) {
             (Some(_), _) => "failing",

@@ -131,8 +131,8 @@ fn now(config: &Config, at: Option<DateTime<Utc>>) -> DateTime<Utc> {
 fn log_to_stderr(verbose: u8) {
     let level = match verbose {
         0 => "warn",
-        1 => "tidings=info",
-        _ => "tidings=debug",
+        1 => "warn,tidings=info",
+        _ => "info,tidings=debug",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
     // A second subscriber in one process (tests) is no reason to stop.

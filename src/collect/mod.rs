@@ -59,6 +59,14 @@ pub async fn collect(
             let progress = &progress;
             async move {
                 let result = fetch_one(client, feed, state, options, now).await;
+                match &result {
+                    Ok(Answer::NotModified) => tracing::info!(feed = feed.label(), "not modified"),
+                    Ok(Answer::Parsed { parsed, .. }) => {
+                        tracing::info!(feed = feed.label(), items = parsed.items.len(), "read");
+                    }
+                    // The report names it; here it is only told in order.
+                    Err(failure) => tracing::info!(feed = feed.label(), %failure, "failed"),
+                }
                 progress();
                 (place, feed, result)
             }

@@ -321,7 +321,8 @@ fn feed(
     let hint = "The address of a feed, \"https://…\", or the path of a file.";
     let found = table.get("url");
     let url = table.required("url", hint, |text| {
-        Ok((not_empty(text)?, location(text.trim(), folder)?))
+        let location = location(&not_empty(text)?, folder)?;
+        Ok((feed_key(text.trim(), &location), location))
     });
     let name = table
         .text("name", "The name that readers see.")
@@ -627,6 +628,20 @@ fn web_url(text: &str) -> Result<Url, String> {
         return Err(format!("“{text}” is not a web address"));
     }
     Ok(url)
+}
+
+/// The address as it was written, but for a password in it: the key stands in reports.
+fn feed_key(text: &str, location: &Location) -> String {
+    match location {
+        Location::Web(url) if !url.username().is_empty() || url.password().is_some() => {
+            let mut url = url.clone();
+            // Neither can fail for a web address.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.into()
+        }
+        _ => text.to_owned(),
+    }
 }
 
 fn location(text: &str, folder: &Path) -> Result<Location, String> {

@@ -71,28 +71,45 @@ pub async fn deliver<R>(job: &Job<'_, R>, progress: impl Fn()) -> anyhow::Result
 where
     R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
 {
+    let mut total = Delivered::default();
+    loop {
+        let round = round(job, &progress).await?;
+        let (ended, unreachable) = (round.total(), round.unreachable.clone());
+        total.add(round);
+        if total.stopped || unreachable.is_none() {
+            return Ok(total);
+        }
+        // A server that takes fewer connections than we asked for has still taken all the mail.
+        if job.store.count_due((job.wall)()).await? == 0 {
+            total.unreachable = None;
+            return Ok(total);
+        }
+        // What a worker gave back after the others had ended is worth another round, as long as anything
+        // goes out at all.
+        if ended == 0 {
+            return Ok(total);
+        }
+    }
+}
+
+/// All workers, until none finds anything to do.
+async fn round<R>(job: &Job<'_, R>, progress: &impl Fn()) -> anyhow::Result<Delivered>
+where
+    R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
+{
     let (recorder, records) = mpsc::channel(RECORD);
     let press = Press {
         job,
         digests: Mutex::default(),
     };
-    let workers = (0..job.mailer.sessions()).map(|_| work(&press, recorder.clone(), &progress));
+    let workers = (0..job.mailer.sessions()).map(|_| work(&press, recorder.clone(), progress));
     let workers = futures::future::join_all(workers);
     drop(recorder);
     let (results, recorded) = tokio::join!(workers, record(job.store, records));
     recorded?;
     let mut total = Delivered::default();
     for result in results {
-        let part = result?;
-        total.sent += part.sent;
-        total.deferred += part.deferred;
-        total.failed += part.failed;
-        total.unknown += part.unknown;
-        total.stopped |= part.stopped;
-        total.unreachable = total.unreachable.or(part.unreachable);
-        for (answer, times) in part.answers {
-            *total.answers.entry(answer).or_default() += times;
-        }
+        total.add(result?);
     }
     Ok(total)
 }
@@ -185,6 +202,18 @@ impl Delivered {
     /// How many deliveries have ended, well or not.
     pub fn total(&self) -> u64 {
         self.sent + self.deferred + self.failed + self.unknown
+    }
+
+    fn add(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.deferred += other.deferred;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.stopped |= other.stopped;
+        self.unreachable = other.unreachable.or(self.unreachable.take());
+        for (answer, times) in other.answers {
+            *self.answers.entry(answer).or_default() += times;
+        }
     }
 
     /// Counts an outcome and says what to write about it.

@@ -34,9 +34,11 @@ impl Store {
     /// When the database fails.
     pub async fn release_claims(&self) -> sqlx::Result<u64> {
         let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
         let released = sqlx::query("UPDATE delivery SET state = 'pending' WHERE state = 'leased'")
-            .execute(&mut *connection)
+            .execute(&mut *tx)
             .await?;
+        tx.commit().await?;
         Ok(released.rows_affected())
     }
 
@@ -135,15 +137,16 @@ impl Store {
     /// When the database fails.
     pub async fn release_deliveries(&self, ids: &[DeliveryId]) -> sqlx::Result<()> {
         let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
         let sql = self.with_rows(
             "UPDATE delivery SET state = 'pending', attempts = attempts - 1
              WHERE state = 'leased' AND id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows})",
         );
         sqlx::query(sql)
             .bind(super::array(ids.iter().map(|id| id.0)))
-            .execute(&mut *connection)
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        tx.commit().await
     }
 
     /// Writes what became of deliveries, all in one transaction. On the disk when it returns.
@@ -158,6 +161,7 @@ impl Store {
             })
             .collect();
         let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
         let sql = self.with_rows(
             "UPDATE delivery SET state = r.value->>'state', answer = r.value->>'answer',
                 due_at = CASE WHEN r.value->>'state' = 'deferred' THEN CAST(r.value->>'at' AS BIGINT) ELSE due_at END,
@@ -166,9 +170,9 @@ impl Store {
         );
         sqlx::query(sql)
             .bind(serde_json::Value::from(rows).to_string())
-            .execute(&mut *connection)
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        tx.commit().await
     }
 
     /// Where the deliveries of an edition stand; of all editions when `edition` is `None`.

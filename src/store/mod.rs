@@ -38,12 +38,14 @@ mod items;
 mod subscribers;
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::any::AnyRow;
+use sqlx::any::{AnyConnectOptions, AnyRow};
 use sqlx::{
-    Any, AnyConnection, AssertSqlSafe, Connection as _, Executor as _, Row as _, Transaction,
+    Any, AnyConnection, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _,
+    Row as _, Transaction,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -105,14 +107,17 @@ impl Store {
                 format!("creating the folder of the store, {}", folder.display())
             })?;
         }
-        let address = sqlite_address(path, "rwc")?;
+        create_private(path).with_context(|| format!("creating the store {}", path.display()))?;
+        let address = sqlite_address(path, "rw")?;
         Self::connect(&address)
             .await
             .with_context(|| format!("opening the store {}", path.display()))
     }
 
-    /// Opens the store so that nothing that is written will last: everything happens inside one
-    /// transaction that is never committed. A preview runs the very line of a send on it.
+    /// Opens the store so that nothing that is written will last: from the first write on, everything happens
+    /// inside one transaction that is never committed. A preview runs the very line of a send on it. That
+    /// transaction keeps other writers out until the store is dropped, so drop it before you wait for
+    /// anything.
     ///
     /// Where there is no store yet, it is an empty one in memory, and no file appears.
     ///
@@ -128,21 +133,15 @@ impl Store {
         let mut store = Self::connect(&address)
             .await
             .with_context(|| format!("opening the store {}", path.display()))?;
-        let transaction = store
-            .connection
-            .get_mut()
-            .begin_with("BEGIN IMMEDIATE")
-            .await?;
-        // Forgotten on purpose: it stays open, later ones nest inside it as savepoints, and it ends with
-        // the connection, which rolls it back.
-        std::mem::forget(transaction);
         store.rehearsal = true;
         Ok(store)
     }
 
     async fn connect(address: &str) -> anyhow::Result<Self> {
         sqlx::any::install_default_drivers();
-        let mut connection = AnyConnection::connect(address).await?;
+        // A statement that takes a second (a million deliveries) is no trouble to tell the operator of.
+        let options = AnyConnectOptions::from_str(address)?.disable_statement_logging();
+        let mut connection = AnyConnection::connect_with(&options).await?;
         for pragma in [
             "PRAGMA busy_timeout = 10000",
             "PRAGMA journal_mode = WAL",
@@ -198,16 +197,33 @@ impl Store {
         &self,
         connection: &'c mut AnyConnection,
     ) -> sqlx::Result<Transaction<'c, Any>> {
-        if self.rehearsal {
-            connection.begin().await
-        } else {
-            connection.begin_with("BEGIN IMMEDIATE").await
+        if !self.rehearsal {
+            return connection.begin_with("BEGIN IMMEDIATE").await;
         }
+        if !connection.is_in_transaction() {
+            // Forgotten on purpose: it stays open, later ones nest inside it as savepoints, and it ends
+            // with the connection, which rolls it back.
+            std::mem::forget(connection.begin_with("BEGIN IMMEDIATE").await?);
+        }
+        connection.begin().await
     }
 
     /// A query that reads `{rows}` as the JSON array `$1`.
     fn with_rows(&self, sql: &str) -> AssertSqlSafe<String> {
         AssertSqlSafe(sql.replace("{rows}", self.dialect.rows))
+    }
+}
+
+/// Makes an empty file that only its owner can read, unless there is one: it will hold people's addresses.
+/// SQLite gives its side files the same permissions.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a preview shows, and that it changes nothing.
 
 use std::collections::BTreeMap;
+use std::process::Stdio;
 
-use crate::support::{Project, inspect};
+use crate::support::{FeedServer, Project, inspect};
 
 /// Every file of the project with its content, but for the folder that previews write to.
 fn contents(project: &Project) -> BTreeMap<String, Vec<u8>> {
@@ -177,4 +178,28 @@ fn a_preview_of_an_empty_time_takes_the_old_files_away() {
         ran.stdout
     );
     assert!(!project.path("out/daily.html").exists());
+}
+
+#[test]
+fn a_preview_keeps_nobody_out_while_it_fetches() {
+    let feeds = FeedServer::start();
+    let project = Project::shipped();
+    project.run(&["collect"]).expect(0).silent();
+    project.edit_config("samples/harbour-post.xml", &feeds.stall("/slow"));
+    project.edit_config("# timeout = \"30s\"", "timeout = \"3s\"");
+    let mut preview = project
+        .command(&["preview"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    feeds.wait_for_request();
+    project
+        .run(&["subscribers", "add", "dora@example.org"])
+        .expect(0);
+    assert!(
+        preview.try_wait().unwrap().is_none(),
+        "the preview was still fetching"
+    );
+    preview.wait().unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,6 +24,7 @@ struct Shared {
     answers: Mutex<HashMap<String, Answer>>,
     /// The statuses that were sent, by path.
     log: Mutex<Vec<(String, u16)>>,
+    asked: Condvar,
 }
 
 /// A server on a port of its own; ends with the test.
@@ -78,6 +79,17 @@ impl FeedServer {
         self.answer(path, Answer::Stall)
     }
 
+    /// Waits until somebody has asked for anything.
+    pub(crate) fn wait_for_request(&self) {
+        let log = self.shared.log.lock().unwrap();
+        drop(
+            self.shared
+                .asked
+                .wait_while(log, |log| log.is_empty())
+                .unwrap(),
+        );
+    }
+
     /// How often a status was sent.
     pub(crate) fn count(&self, status: u16) -> usize {
         self.shared
@@ -124,6 +136,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         .lock()
         .unwrap()
         .push((path, response.status().as_u16()));
+    shared.asked.notify_all();
     response
 }
 
