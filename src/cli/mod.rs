@@ -62,8 +62,9 @@ Start here:
   tidings preview --open       look at the digest that would go out now
   tidings send                 send what is due; from cron: */15 * * * * tidings send --config …
 
-Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 done, but some feeds or deliveries failed
-            130 interrupted";
+Exit codes:
+  0 done · 1 failed · 2 wrong usage or configuration
+  3 done, but some feeds or deliveries failed · 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use clap::Args;
 use serde::Serialize;
 
@@ -23,11 +24,11 @@ For each cadence it writes NAME.html, NAME.txt and NAME.eml (the mail itself), a
 why each story is in and why each other item is not.
 
   tidings preview --open
-  tidings preview --at 2026-11-20T07:00:00+01:00 --language en")]
+  tidings preview --at \"2026-11-20 07:00\" --language en")]
 pub(super) struct Preview {
-    /// Pretend that it is this time
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    at: Option<DateTime<Utc>>,
+    /// Pretend that it is this time; without an offset, in the newsletter's time zone
+    #[arg(long, value_name = "TIME", value_parser = Moment::parse)]
+    at: Option<Moment>,
 
     /// Show it in the web browser
     #[arg(long)]
@@ -50,11 +51,43 @@ pub(super) struct Preview {
     json: bool,
 }
 
-fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    let hint = "write it as in 2026-11-20T07:00:00+01:00";
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.to_utc())
-        .map_err(|_| hint.to_owned())
+/// A time as somebody types it.
+#[derive(Debug, Clone, Copy)]
+enum Moment {
+    /// With its offset from UTC.
+    Exact(DateTime<Utc>),
+    /// As a clock on the wall shows it.
+    Local(NaiveDateTime),
+}
+
+impl Moment {
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::Exact(time.to_utc()));
+        }
+        ["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
+            .iter()
+            .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+            .map(Self::Local)
+            .ok_or_else(|| {
+                "write it as in \"2026-11-20 07:00\" or 2026-11-20T07:00:00+01:00".to_owned()
+            })
+    }
+
+    /// The moment itself. A time that the clocks skip is moved out of the gap; one that they show twice is
+    /// the first of the two.
+    fn in_zone(self, timezone: Tz) -> DateTime<Utc> {
+        match self {
+            Self::Exact(time) => time,
+            Self::Local(local) => {
+                let after_gap = || (local + TimeDelta::hours(1)).and_local_timezone(timezone);
+                let found = local.and_local_timezone(timezone).earliest();
+                found
+                    .or_else(|| after_gap().earliest())
+                    .map_or_else(|| local.and_utc(), |time| time.to_utc())
+            }
+        }
+    }
 }
 
 fn language(text: &str) -> Result<Language, String> {
@@ -68,7 +101,8 @@ fn language(text: &str) -> Result<Language, String> {
 
 impl Preview {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let now = super::now(config, self.at);
+        let at = self.at.map(|at| at.in_zone(config.newsletter.timezone));
+        let now = super::now(config, at);
         let cadences: Vec<_> = config
             .cadences
             .iter()
@@ -242,5 +276,38 @@ impl ReportPage<'_> {
 
     fn percent(value: &f64) -> String {
         format!("{:.0}", value * 100.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_taken_as_people_write_it() {
+        let berlin = |text: &str| {
+            let moment =
+                Moment::parse(text).map(|moment| moment.in_zone(chrono_tz::Europe::Berlin));
+            moment.map(|moment| moment.to_rfc3339())
+        };
+        assert_eq!(
+            berlin("2026-11-20 07:00").unwrap(),
+            "2026-11-20T06:00:00+00:00"
+        );
+        assert_eq!(
+            berlin("2026-11-20T07:00:00+02:00").unwrap(),
+            "2026-11-20T05:00:00+00:00"
+        );
+        assert_eq!(
+            berlin("2027-03-28 02:30").unwrap(),
+            "2027-03-28T01:30:00+00:00",
+            "in the gap"
+        );
+        assert_eq!(
+            berlin("2026-10-25 02:30").unwrap(),
+            "2026-10-25T00:30:00+00:00",
+            "the first of two"
+        );
+        assert!(berlin("tomorrow").is_err());
     }
 }

@@ -53,11 +53,7 @@ fn init_writes_a_configuration_that_works_and_never_overwrites_one() {
 fn wrong_arguments_say_what_is_right() {
     let project = Project::shipped();
     let ran = project.run(&["preview", "--at", "tomorrow"]).expect(2);
-    assert!(
-        ran.stderr.contains("2026-11-20T07:00:00+01:00"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("2026-11-20 07:00"), "{}", ran.stderr);
     let ran = project.run(&["preview", "--cadence", "hourly"]).expect(2);
     assert!(ran.stderr.contains("daily, weekly"), "{}", ran.stderr);
     let ran = project.run(&["subscribers", "add", "nobody"]).expect(2);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{FeedServer, Project, Receiver, inspect, newsletter, rss};
+use crate::support::{FeedServer, NOW, Project, Receiver, inspect, newsletter, rss};
 
 fn smtp(port: u16) -> String {
     format!(
@@ -227,4 +227,55 @@ fn when_no_feed_can_be_read_the_edition_waits_for_the_next_run() {
     feeds.feed("/feed", rss("Quelle", &[("KI eins", "Text.")]));
     project.run(&["send"]).expect(0).silent();
     assert_eq!(project.maildir().len(), 1);
+}
+
+#[test]
+fn a_run_that_was_missed_is_caught_up_or_skipped_and_nothing_is_lost() {
+    let feeds = FeedServer::start();
+    let item = |title: &str, date: &str| {
+        format!(
+            "<item><title>{title}</title><link>https://a.example/{date}</link><pubDate>{date}</pubDate></item>"
+        )
+    };
+    let feed = |items: &[String]| {
+        let items = items.concat();
+        format!("<rss version=\"2.0\"><channel><title>A</title>{items}</channel></rss>")
+    };
+    let mut items = vec![item("KI am Donnerstag", "Thu, 19 Nov 2026 12:00:00 +0100")];
+    let url = feeds.feed("/feed", feed(&items));
+    let config = newsletter()
+        + &format!("[[feed]]\nurl = \"{url}\"\n[[subscriber]]\naddress = \"anna@example.org\"\n");
+    let project = Project::with_config(&config);
+    project.run(&["send"]).expect(0).silent();
+
+    // Saturday's run comes six and a half hours late: more than the default max_lateness.
+    project.edit_config(NOW, "2026-11-21T13:30:00+01:00");
+    items.push(item("KI im Museum", "Fri, 20 Nov 2026 12:00:00 +0100"));
+    feeds.feed("/feed", feed(&items));
+    let ran = project.run(&["send"]).expect(0);
+    assert_eq!(
+        ran.stderr,
+        "The daily edition of Saturday, 21 November 2026 at 07:00 was skipped: it is later than its max_lateness. \
+         Its news go into the next one.\n"
+    );
+    project.run(&["send"]).expect(0).silent();
+
+    // Sunday's comes an hour late, and has Friday's and Sunday's news.
+    project.edit_config("2026-11-21T13:30:00+01:00", "2026-11-22T08:00:00+01:00");
+    items.push(item("Roboter mit KI", "Sun, 22 Nov 2026 07:30:00 +0100"));
+    feeds.feed("/feed", feed(&items));
+    project.run(&["send"]).expect(0).silent();
+    let mails = project.maildir();
+    assert_eq!(mails.len(), 2);
+    let texts: Vec<String> = mails
+        .iter()
+        .map(|mail| std::fs::read_to_string(mail).unwrap())
+        .collect();
+    let has = |text: &str, title: &str| text.contains(&format!("* {title}"));
+    assert!(has(&texts[0], "KI am Donnerstag") && !has(&texts[0], "KI im Museum"));
+    assert!(has(&texts[1], "KI im Museum") && has(&texts[1], "Roboter mit KI"));
+    assert!(
+        !has(&texts[1], "KI am Donnerstag"),
+        "nothing again that was there before"
+    );
 }
