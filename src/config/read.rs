@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Problem;
+use super::values::not_empty;
 
 /// The problems found so far, and the text that their lines are counted in.
 pub(super) struct Problems<'t> {
@@ -349,16 +350,6 @@ impl<'a, 't> Table<'a, 't> {
                 hint,
             );
         }
-    }
-}
-
-/// A text with something in it, trimmed.
-pub(super) fn not_empty(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text.is_empty() {
-        Err("must not be empty".to_owned())
-    } else {
-        Ok(text.to_owned())
     }
 }
 

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::model::Location;
 
 const SHIPPED: &str = include_str!("../../config.toml");
 

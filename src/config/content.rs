@@ -1,0 +1,270 @@
+//! The sections about what is collected and who gets it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use super::read::{Problems, Table};
+use super::values::{
+    address, feed_key, language, location, mailbox, not_empty, short_name, web_url,
+};
+use crate::collect::FetchOptions;
+use crate::model::{
+    Cadence, CadenceId, Feed, FeedKey, Language, NewSubscriber, Newsletter, Topic, TopicId,
+    clean_name,
+};
+
+pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
+    if !table.exists() {
+        table.missing(
+            "title",
+            "Begin the file with [newsletter] and give it a title, a sender and an imprint.",
+        );
+        return None;
+    }
+    let id = table.parsed("id", "Use small letters, digits and hyphens.", short_name);
+    let title = table.required(
+        "title",
+        "title = \"…\" is the name at the head of every mail.",
+        not_empty,
+    );
+    let tagline = table
+        .parsed("tagline", "", |text| Ok(text.trim().to_owned()))
+        .unwrap_or_default();
+    let known = Language::ALL.map(Language::tag).join(", ");
+    let language = table.required(
+        "language",
+        &format!("Digests can be written in: {known}."),
+        language,
+    );
+    let zone = "Use a name of the IANA list, such as \"Europe/Berlin\".";
+    let timezone = table.required("timezone", zone, |text| {
+        text.parse()
+            .map_err(|_| format!("“{text}” is not a time zone"))
+    });
+    let sender = "Write it as name and address: from = \"Tidings <digest@example.org>\".";
+    let from = table.required("from", sender, mailbox);
+    let reply_to = table.parsed(
+        "reply_to",
+        "Answers must reach somebody: an address that is read.",
+        address,
+    );
+    let unsubscribe = table.parsed(
+        "unsubscribe",
+        "An address that is read; requests to leave go there.",
+        address,
+    );
+    let imprint =
+        "The law wants it in full in every mail: name, postal address, contact (§ 5 DDG).";
+    let imprint = table.required("imprint", imprint, not_empty);
+    let url = table.parsed("url", "Write the whole address: \"https://…\".", web_url);
+    table.done();
+
+    let (from_name, from) = from?;
+    let title = title?;
+    Some(Newsletter {
+        id: id.unwrap_or_else(|| "newsletter".to_owned()),
+        from_name: if from_name.is_empty() {
+            clean_name(&title)
+        } else {
+            from_name
+        },
+        title,
+        tagline,
+        language: language?,
+        timezone: timezone?,
+        reply_to: reply_to.unwrap_or_else(|| from.clone()),
+        unsubscribe: unsubscribe.unwrap_or_else(|| from.clone()),
+        from,
+        imprint: imprint?
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .filter(|line| !line.is_empty())
+            .collect(),
+        url,
+    })
+}
+
+pub(super) fn cadence((name, mut table): (String, Table<'_, '_>)) -> Option<Cadence> {
+    let hint = "Five fields: minute, hour, day, month, weekday; \"0 7 * * *\" is daily at seven.";
+    let cron = table.required("cron", hint, |text| {
+        text.parse::<croner::Cron>()
+            .map_err(|error| format!("“{text}” is not a schedule ({error})"))
+    });
+    let max_lateness = table
+        .duration("max_lateness")
+        .unwrap_or(Duration::from_secs(6 * 3600));
+    if let Err(what) = short_name(&name) {
+        table.missing(
+            "name",
+            &format!("{what}: use small letters, digits and hyphens."),
+        );
+        return None;
+    }
+    table.done();
+    Some(Cadence {
+        id: CadenceId(name),
+        cron: cron?,
+        max_lateness,
+    })
+}
+
+pub(super) fn topic(mut table: Table<'_, '_>) -> Option<Topic> {
+    let id = table.required(
+        "id",
+        "A short name that never changes, such as id = \"ki\".",
+        short_name,
+    );
+    let title = table.required("title", "The heading in the digest.", not_empty);
+    let words =
+        |texts: Vec<(String, Range<usize>)>| texts.into_iter().map(|(text, _)| text).collect();
+    let keywords = words(table.texts("keywords"));
+    let exclude = words(table.texts("exclude"));
+    let stories = table.number("stories", 1..101).unwrap_or(8);
+    table.done();
+    Some(Topic {
+        id: TopicId(id?),
+        title: title?,
+        keywords,
+        exclude,
+        stories: usize::try_from(stories).unwrap_or(8),
+        feeds: Vec::new(),
+    })
+}
+
+pub(super) fn feed(
+    problems: &Problems<'_>,
+    mut table: Table<'_, '_>,
+    folder: &Path,
+    topic_ids: &[&str],
+    seen: &mut BTreeMap<String, String>,
+) -> Option<Feed> {
+    let hint = "The address of a feed, \"https://…\", or the path of a file.";
+    let found = table.get("url");
+    let url = table.required("url", hint, |text| {
+        let location = location(&not_empty(text)?, folder)?;
+        Ok((feed_key(text.trim(), &location), location))
+    });
+    let name = table
+        .text("name", "The name that readers see.")
+        .map(|name| clean_name(&name));
+    let language = table.parsed(
+        "language",
+        "A language tag, such as \"de\" or \"en\".",
+        |text| {
+            let valid = (2..=3).contains(&text.split('-').next().unwrap_or_default().len());
+            if valid {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("“{text}” is not a language tag"))
+            }
+        },
+    );
+    let topics = known(problems, table.texts("topics"), topic_ids, "topic");
+    let Some((key, location)) = url else {
+        table.done();
+        return None;
+    };
+    if let Some(found) = found
+        && let Some(first) = seen.insert(key.clone(), found.key.clone())
+    {
+        table.wrong(
+            &found,
+            "names a feed that is there already",
+            format!("{first} is the same; delete one."),
+        );
+    }
+    table.done();
+    Some(Feed {
+        key: FeedKey(key),
+        location,
+        name,
+        language,
+        topics: topics.into_iter().map(TopicId).collect(),
+    })
+}
+
+pub(super) fn subscriber(
+    problems: &Problems<'_>,
+    mut table: Table<'_, '_>,
+    topic_ids: &[&str],
+    cadence_ids: &[&str],
+) -> Option<NewSubscriber> {
+    let address = table.required(
+        "address",
+        "Where the mail goes: address = \"anna@example.org\".",
+        address,
+    );
+    let name = table
+        .parsed("name", "", |text| Ok(clean_name(text)))
+        .unwrap_or_default();
+    let one_of = format!("One of: {}.", cadence_ids.join(", "));
+    let cadence = table.parsed("cadence", &one_of, |text| {
+        if cadence_ids.contains(&text) {
+            Ok(text.to_owned())
+        } else {
+            Err(format!("there is no cadence “{text}”"))
+        }
+    });
+    let language = table.parsed("language", "", language);
+    let topics = known(problems, table.texts("topics"), topic_ids, "topic");
+    table.done();
+    Some(NewSubscriber {
+        address: address?,
+        name,
+        cadence: CadenceId(cadence.or_else(|| cadence_ids.first().map(|id| (*id).to_owned()))?),
+        language,
+        topics: topics.into_iter().map(TopicId).collect(),
+    })
+}
+
+/// The texts that are among `ids`; the others become problems.
+pub(super) fn known(
+    problems: &Problems<'_>,
+    texts: Vec<(String, Range<usize>)>,
+    ids: &[&str],
+    what: &str,
+) -> BTreeSet<String> {
+    let (known, unknown): (Vec<_>, Vec<_>) = texts
+        .into_iter()
+        .partition(|(text, _)| ids.contains(&text.as_str()));
+    for (text, span) in unknown {
+        problems.add(
+            Some(span),
+            &format!("{what}s"),
+            format!("there is no {what} “{text}”"),
+            format!("One of: {}.", ids.join(", ")),
+        );
+    }
+    known.into_iter().map(|(text, _)| text).collect()
+}
+
+pub(super) fn collect_options(mut table: Table<'_, '_>) -> FetchOptions {
+    let default = FetchOptions::default();
+    let contact = table.text(
+        "contact",
+        "A web page or address where a feed's owner can reach you.",
+    );
+    let options = FetchOptions {
+        timeout: table.duration("timeout").unwrap_or(default.timeout),
+        max_bytes: table
+            .number("max_bytes", 1_000..1_000_000_001)
+            .and_then(|n| u64::try_from(n).ok())
+            .unwrap_or(default.max_bytes),
+        concurrency: table
+            .number("concurrency", 1..257)
+            .and_then(|n| usize::try_from(n).ok())
+            .unwrap_or(default.concurrency),
+        user_agent: match contact {
+            Some(contact) => format!(
+                "Tidings/{} (+{})",
+                env!("CARGO_PKG_VERSION"),
+                clean_name(&contact)
+            ),
+            None => default.user_agent,
+        },
+    };
+    table.done();
+    options
+}
