@@ -9,10 +9,6 @@ use chrono_tz::Tz;
 
 use crate::model::{Cadence, Window};
 
-/// How far before the window's start an item may have been published when we only saw it inside the
-/// window: a feed that was down or slow loses nothing, and old items of a new feed stay out.
-const LATE_ARRIVAL: chrono::TimeDelta = chrono::TimeDelta::hours(36);
-
 /// What the store remembers of a cadence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct History {
@@ -91,14 +87,6 @@ pub fn window(
     Window {
         since: since.min(now),
         until: now,
-    }
-}
-
-/// From when on items count that arrived inside the window but were published before it.
-pub fn late_since(history: History, window: Window) -> DateTime<Utc> {
-    match history.covered_until {
-        Some(_) => window.since - LATE_ARRIVAL,
-        None => window.since,
     }
 }
 

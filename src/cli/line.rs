@@ -11,7 +11,7 @@ use super::terminal::bar;
 use crate::config::{Config, secret};
 use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions};
 use crate::model::{Cadence, Edition, LeftOut, Window};
-use crate::schedule::{self, Due, History};
+use crate::schedule::{self, Due};
 use crate::store::{EditionState, Published, Store};
 use crate::{collect, rank, render};
 
@@ -20,8 +20,9 @@ pub(super) fn wall() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// For how long a story that was mailed is remembered.
-const MEMORY: TimeDelta = TimeDelta::days(60);
+/// How long before its window an edition may have ended whose stories are still remembered: what is
+/// reported again the next day is old news; what is reported again next week may be new.
+const MEMORY: TimeDelta = TimeDelta::days(3);
 
 /// One pass: collect → rank → publish → deliver, whatever is due at `now`.
 pub(super) async fn pass(
@@ -65,8 +66,7 @@ pub(super) async fn pass(
                 Decision::Skipped { slot }
             }
             Due::Edition { slot, window } => {
-                let (edition, _) =
-                    compose(config, store, cadence, history, slot, window, now).await?;
+                let (edition, _) = compose(config, store, cadence, slot, window, now).await?;
                 publish(store, &edition, blind).await?
             }
         };
@@ -92,7 +92,9 @@ pub(super) async fn collect_into(
 ) -> anyhow::Result<Option<CollectReport>> {
     let states = store.list_fetch_states().await?;
     let bar = bar("Fetching", config.feeds.len() as u64);
-    let collecting = collect::collect(&config.feeds, &states, &config.collect, now, || bar.inc(1));
+    let collecting = collect::collect(&config.feeds, &states, &config.collect, now, wall(), || {
+        bar.inc(1)
+    });
     let collected = tokio::select! {
         collected = collecting => collected?,
         _ = stop.wait_for(|stop| *stop) => return Ok(None),
@@ -116,26 +118,22 @@ pub(super) async fn compose(
     config: &Config,
     store: &Store,
     cadence: &Cadence,
-    history: History,
     slot: DateTime<Utc>,
     window: Window,
     now: DateTime<Utc>,
 ) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
-    let items = store
-        .list_items(
-            &config.feed_keys(),
-            window,
-            schedule::late_since(history, window),
-        )
-        .await?;
+    let items = store.list_items(&config.feed_keys(), window).await?;
     let memory = Window {
-        since: now - MEMORY,
-        until: now,
+        since: window.since - MEMORY,
+        until: window.until,
     };
-    let mailed = store
-        .list_mailed(&config.newsletter.id, &cadence.id, memory)
-        .await?;
-    let composition = rank::compose(&items, &config.topics, window, &mailed);
+    let newsletter = &config.newsletter.id;
+    let mailed = store.list_mailed(newsletter, &cadence.id, memory).await?;
+    let topics = config.topics.clone();
+    // Work for a thread of its own, so that an interrupt is heard meanwhile.
+    let composing =
+        tokio::task::spawn_blocking(move || rank::compose(&items, &topics, window, &mailed));
+    let composition = composing.await.context("ranking the items")?;
     let edition = Edition {
         sections: composition.sections,
         ..empty_edition(config, cadence, slot, window, now)
@@ -241,5 +239,5 @@ pub(super) async fn upcoming(
             (now, schedule::window(cadence, timezone, history, now, now))
         }
     };
-    compose(config, store, cadence, history, slot, window, now).await
+    compose(config, store, cadence, slot, window, now).await
 }

@@ -92,6 +92,8 @@ pub async fn run() -> u8 {
     log_to_stderr(arguments.verbose);
     match dispatch(arguments).await {
         Ok(code) => code,
+        // Whoever reads us has read enough: `tidings subscribers list | head`.
+        Err(error) if is_broken_pipe(&error) => DONE,
         Err(error) => match error.downcast_ref::<config::ConfigError>() {
             Some(problems) => {
                 eprint!("{problems}");
@@ -103,6 +105,18 @@ pub async fn run() -> u8 {
             }
         },
     }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = std::io::ErrorKind::BrokenPipe;
+    error.chain().any(|cause| {
+        let io = cause
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
+        let csv = cause.downcast_ref::<csv::Error>().map(csv::Error::kind);
+        io == Some(broken)
+            || matches!(csv, Some(csv::ErrorKind::Io(error)) if error.kind() == broken)
+    })
 }
 
 async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {

@@ -1,7 +1,8 @@
 //! `tidings subscribers`: who gets mail.
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -42,15 +43,15 @@ pub(super) struct Add {
     #[arg(value_parser = |text: &str| Address::parse(text))]
     address: Address,
     /// The person's name
-    #[arg(long, default_value = "")]
-    name: String,
-    /// How often (default: the first cadence of the configuration)
+    #[arg(long)]
+    name: Option<String>,
+    /// How often (for somebody new: the first cadence of the configuration)
     #[arg(long)]
     cadence: Option<String>,
-    /// The language of the fixed words (default: the newsletter's)
+    /// The language of the fixed words (for somebody new: the newsletter's)
     #[arg(long, value_parser = |tag: &str| Language::from_tag(tag).ok_or("digests are written in: de, en"))]
     language: Option<Language>,
-    /// Only this topic; may be given several times (default: all)
+    /// Only this topic; may be given several times (for somebody new: all)
     #[arg(long = "topic", value_name = "TOPIC")]
     topics: Vec<String>,
     /// They have agreed, and you can prove it; without this, nobody gets mail
@@ -128,14 +129,14 @@ fn state(confirmed: bool) -> SubscriberState {
 
 impl Add {
     async fn run(self, config: &Config, store: &Store) -> anyhow::Result<u8> {
-        let state = state(self.confirmed);
-        let rules = rules(config, state);
-        let cadence = self.cadence.unwrap_or_else(|| rules.cadences[0].to_owned());
-        if !rules.cadences.contains(&cadence.as_str()) {
-            eprintln!(
-                "There is no cadence “{cadence}”. The configuration has: {}.",
-                rules.cadences.join(", ")
-            );
+        let rules = rules(config, state(self.confirmed));
+        if let Some(cadence) = self
+            .cadence
+            .as_deref()
+            .filter(|name| !rules.cadences.contains(name))
+        {
+            let known = rules.cadences.join(", ");
+            eprintln!("There is no cadence “{cadence}”. The configuration has: {known}.");
             return Ok(super::USAGE);
         }
         if let Some(topic) = self
@@ -143,28 +144,67 @@ impl Add {
             .iter()
             .find(|topic| !rules.topics.contains(&topic.as_str()))
         {
+            let known = rules.topics.join(", ");
+            eprintln!("There is no topic “{topic}”. The configuration has: {known}.");
+            return Ok(super::USAGE);
+        }
+        let key = self.address.key();
+        let configured = config
+            .subscribers
+            .iter()
+            .any(|person| person.address.key() == key);
+        let changes = self.name.is_some()
+            || self.cadence.is_some()
+            || self.language.is_some()
+            || !self.topics.is_empty();
+        if configured && changes {
             eprintln!(
-                "There is no topic “{topic}”. The configuration has: {}.",
-                rules.topics.join(", ")
+                "The configuration names this subscriber, so change it there: its [[subscriber]] entry holds."
             );
             return Ok(super::USAGE);
         }
+        // What is not said stays as it is.
+        let known = store.find_subscriber(&self.address).await?;
+        let before = known.as_ref().map(|subscriber| &subscriber.profile);
+        let topics: BTreeSet<TopicId> = self.topics.into_iter().map(TopicId).collect();
         let person = NewSubscriber {
+            name: match (self.name, before) {
+                (Some(name), _) => clean_name(&name),
+                (None, before) => before.map(|person| person.name.clone()).unwrap_or_default(),
+            },
+            cadence: match (self.cadence, before) {
+                (None, Some(before)) => before.cadence.clone(),
+                (cadence, _) => CadenceId(cadence.unwrap_or_else(|| rules.cadences[0].to_owned())),
+            },
+            language: self
+                .language
+                .or_else(|| before.and_then(|person| person.language)),
+            topics: match before {
+                Some(before) if topics.is_empty() => before.topics.clone(),
+                _ => topics,
+            },
             address: self.address,
-            name: clean_name(&self.name),
-            cadence: CadenceId(cadence),
-            language: self.language,
-            topics: self.topics.into_iter().map(TopicId).collect(),
         };
         let confirmed_at = self.confirmed.then_some(rules.now);
+        let entry = [(person, rules.state, confirmed_at)];
         let subscribed = store
-            .create_subscribers(&[(person, state, confirmed_at)], Origin::Command, rules.now)
+            .create_subscribers(&entry, Origin::Command, rules.now)
             .await?;
         println!("{}", sentence(&subscribed));
-        if !self.confirmed {
-            eprintln!(
-                "Without --confirmed the address is pending and gets no mail until consent is given."
-            );
+        let state = known.map_or(SubscriberState::Pending, |subscriber| subscriber.state);
+        match state {
+            _ if self.confirmed => {}
+            SubscriberState::Confirmed => {}
+            SubscriberState::Pending => {
+                eprintln!(
+                    "Without --confirmed the address is pending and gets no mail until consent is given."
+                );
+            }
+            SubscriberState::Unsubscribed => {
+                eprintln!(
+                    "They have unsubscribed, and stay so; --confirmed says that they have agreed again."
+                );
+            }
         }
         Ok(super::DONE)
     }
@@ -266,50 +306,43 @@ struct Row<'a> {
 
 impl List {
     async fn run(self, store: &Store) -> anyhow::Result<u8> {
+        let mut output = io::BufWriter::new(io::stdout().lock());
         if self.json {
             // One array, written as it is read.
-            print!("[");
+            output.write_all(b"[")?;
             let mut first = true;
             for_each(store, |subscriber| {
-                print!(
-                    "{}\n  {}",
-                    if first { "" } else { "," },
-                    serde_json::to_string(&Row::from(subscriber))?
-                );
+                let row = serde_json::to_string(&Row::from(subscriber))?;
+                write!(output, "{}\n  {row}", if first { "" } else { "," })?;
                 first = false;
                 Ok(())
             })
             .await?;
-            println!("\n]");
+            output.write_all(b"\n]\n")?;
+            output.flush()?;
             return Ok(super::DONE);
         }
         let number = for_each(store, |subscriber| {
             let row = Row::from(subscriber);
-            let topics = if row.topics.is_empty() {
-                "all topics".to_owned()
-            } else {
-                row.topics.join(", ")
+            let topics = match row.topics.is_empty() {
+                true => "all topics".to_owned(),
+                false => row.topics.join(", "),
             };
             let language = row.language.map(Language::tag).unwrap_or("–");
-            println!(
-                "{:40} {:12} {:10} {language:2}  {topics}",
-                row.address,
-                row.state_word(),
-                row.cadence.as_str()
-            );
+            let (state, cadence) = (row.state.word(), row.cadence.as_str());
+            writeln!(
+                output,
+                "{:40} {state:12} {cadence:10} {language:2}  {topics}",
+                row.address
+            )?;
             Ok(())
         })
         .await?;
+        output.flush()?;
         if number == 0 {
             eprintln!("Nobody yet. Add somebody: tidings subscribers add --confirmed ADDRESS");
         }
         Ok(super::DONE)
-    }
-}
-
-impl Row<'_> {
-    fn state_word(&self) -> &'static str {
-        self.state.word()
     }
 }
 

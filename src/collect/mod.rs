@@ -9,20 +9,15 @@ mod parse;
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 
 pub use clean::html_text;
 pub use fetch::FetchOptions;
 use fetch::Fetched;
-pub use parse::{Parsed, parse};
+pub use parse::{Moments, Parsed, parse};
 
 use crate::model::{Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Item};
-
-/// The age that an item without a date is given when its feed is read for the first time: the middle of a
-/// day's window. It may be years old, so it must not stand before what is known to be new. Later, an
-/// undated item that was not there before is new.
-const UNKNOWN_AGE: TimeDelta = TimeDelta::hours(12);
 
 /// What a pass over the feeds brought.
 #[derive(Debug, Default)]
@@ -41,7 +36,7 @@ pub struct Collected {
 
 /// Fetches all `feeds` at once, within the limits of `options`.
 ///
-/// `now` dates the items that have no date and the fetch itself; `progress` is called once per feed.
+/// `now` is the time that the run goes by, `wall` the real one (see [`Moments`]); `progress` is called once per feed.
 ///
 /// # Errors
 /// Only when no HTTP client can be set up on this machine.
@@ -50,6 +45,7 @@ pub async fn collect(
     states: &HashMap<FeedKey, FetchState>,
     options: &FetchOptions,
     now: DateTime<Utc>,
+    wall: DateTime<Utc>,
     progress: impl Fn(),
 ) -> anyhow::Result<Collected> {
     let client = fetch::client(options)?;
@@ -58,7 +54,7 @@ pub async fn collect(
             let (client, state) = (&client, states.get(&feed.key));
             let progress = &progress;
             async move {
-                let result = fetch_one(client, feed, state, options, now).await;
+                let result = fetch_one(client, feed, state, options, now, wall).await;
                 match &result {
                     Ok(Answer::NotModified) => tracing::info!(feed = feed.label(), "not modified"),
                     Ok(Answer::Parsed { parsed, .. }) => {
@@ -145,6 +141,7 @@ async fn fetch_one(
     state: Option<&FetchState>,
     options: &FetchOptions,
     now: DateTime<Utc>,
+    wall: DateTime<Utc>,
 ) -> Result<Answer, FetchFailure> {
     let fetched = fetch::fetch(client, feed, state, options).await?;
     let Fetched::Full {
@@ -159,14 +156,14 @@ async fn fetch_one(
     // Parsing is work for a thread of its own: it would hold up the other feeds, and feed-rs has panicked
     // on strange input before, which must cost this feed and no other.
     let owned = feed.clone();
-    let undated = match state.and_then(|state| state.succeeded_at) {
-        Some(_) => now - TimeDelta::seconds(1),
-        None => now - UNKNOWN_AGE,
+    let moments = Moments {
+        now,
+        wall,
+        last_read: state.and_then(|state| state.succeeded_at),
     };
-    let parsed = tokio::task::spawn_blocking(move || {
-        parse(&bytes, charset.as_deref(), &owned, now, undated)
-    })
-    .await;
+    let parsed =
+        tokio::task::spawn_blocking(move || parse(&bytes, charset.as_deref(), &owned, moments))
+            .await;
     match parsed {
         Ok(Ok(parsed)) => Ok(Answer::Parsed {
             parsed,

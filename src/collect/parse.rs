@@ -1,6 +1,6 @@
 //! Feed bytes become items: the only place that knows feed-rs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use feed_rs::model::{Entry, Link};
@@ -13,8 +13,61 @@ use crate::model::{Feed, FeedKey, Item, Location};
 /// How much of an entry's mark-up is read. A feed that ships whole books costs no more than this per entry.
 const MAX_BODY: usize = 200_000;
 
+/// How many entries of one feed are read; the biggest real ones have a few hundred.
+const MAX_ITEMS: usize = 1_000;
+
 /// How far in the future a date may be and still be a slip of a clock or a time zone.
 const FUTURE_TOLERANCE: TimeDelta = TimeDelta::hours(24);
+
+/// How long before the last good fetch an item may be dated that was not there then: publishers date an
+/// article when they begin it, and time zones are told wrong.
+const BACKDATED: TimeDelta = TimeDelta::hours(36);
+
+/// The age that an item without a date is given when its feed is read for the first time: the middle of a
+/// day's window. It may be years old.
+const UNKNOWN_AGE: TimeDelta = TimeDelta::hours(12);
+
+/// The times by which the items of a fetch are dated.
+#[derive(Debug, Clone, Copy)]
+pub struct Moments {
+    /// The time that the run goes by; may be pretended.
+    pub now: DateTime<Utc>,
+    /// The real time.
+    pub wall: DateTime<Utc>,
+    /// When the feed was last read; `None` for the first time.
+    pub last_read: Option<DateTime<Utc>>,
+}
+
+impl Moments {
+    fn just_before_now(self) -> DateTime<Utc> {
+        self.now - TimeDelta::seconds(1)
+    }
+
+    /// The date of an item: the feed's, but what we can already see is not published in the future. A date
+    /// that is more than a day ahead is meant: an announcement, which waits.
+    fn published(self, date: Option<DateTime<Utc>>) -> DateTime<Utc> {
+        match (date, self.last_read) {
+            (Some(date), _) if date > self.wall && date <= self.wall + FUTURE_TOLERANCE => {
+                self.just_before_now()
+            }
+            (Some(date), _) => date,
+            (None, Some(_)) => self.just_before_now(),
+            (None, None) => self.now - UNKNOWN_AGE,
+        }
+    }
+
+    /// When an item that was not there before became news. In a feed that we know, that is now, however long
+    /// the feed was down; only what is much older than the last fetch is an archive that came to light. In
+    /// a new feed, it is the day of its publication.
+    fn arrived(self, published: DateTime<Utc>) -> DateTime<Utc> {
+        match self.last_read {
+            Some(last) if published >= last - BACKDATED && published < self.now => {
+                self.just_before_now()
+            }
+            _ => published,
+        }
+    }
+}
 
 /// What a feed's bytes said.
 #[derive(Debug)]
@@ -27,9 +80,7 @@ pub struct Parsed {
 
 /// Parses `bytes` as RSS, Atom or JSON Feed.
 ///
-/// An item's date is the feed's, but never later than just before `now`: what we can see has been
-/// published. Items dated more than a day ahead are announcements; they wait until their date. An item
-/// without a date gets `undated`, our best guess.
+/// See [`Moments`] for how items are dated. Of a feed with more than 1,000 items, the first 1,000 count.
 ///
 /// # Errors
 /// The parser's reason, as a phrase for the report.
@@ -37,8 +88,7 @@ pub fn parse(
     bytes: &[u8],
     charset: Option<&str>,
     feed: &Feed,
-    now: DateTime<Utc>,
-    undated: DateTime<Utc>,
+    moments: Moments,
 ) -> Result<Parsed, String> {
     let base = match &feed.location {
         Location::Web(url) => Some(url.clone()),
@@ -87,8 +137,7 @@ pub fn parse(
         feed: &feed.key,
         source: &source,
         language: language.as_deref(),
-        now,
-        undated,
+        moments,
     };
     let shared = shared_urls(&links);
     let mut seen = HashSet::new();
@@ -96,6 +145,7 @@ pub fn parse(
         .entries
         .into_iter()
         .zip(links)
+        .take(MAX_ITEMS)
         .filter_map(|(entry, url)| {
             let shared = if url.as_ref().is_some_and(|url| shared.contains(url)) {
                 SharedUrl::Yes
@@ -129,18 +179,16 @@ struct Context<'a> {
     feed: &'a FeedKey,
     source: &'a str,
     language: Option<&'a str>,
-    now: DateTime<Utc>,
-    undated: DateTime<Utc>,
+    moments: Moments,
 }
 
-/// The item of an entry; `None` for one that says nothing or is dated in the future.
+/// The item of an entry; `None` for one that says nothing.
 fn item(
     entry: Entry,
     url: Option<String>,
     shared: SharedUrl,
     context: &Context<'_>,
 ) -> Option<Item> {
-    let now = context.now;
     let teaser = entry
         .summary
         .map(|text| body_text(&text.content))
@@ -162,11 +210,8 @@ fn item(
     if title.is_empty() {
         return None;
     }
-    let published = entry.published.or(entry.updated);
-    if published.is_some_and(|published| published > now + FUTURE_TOLERANCE) {
-        return None;
-    }
-    let just_before_now = now - TimeDelta::seconds(1);
+    let date = entry.published.or(entry.updated);
+    let published = context.moments.published(date);
     let words = teaser.split(' ').count().max(body.split(' ').count());
     // The publisher's teaser is written to be shown; the body serves where there is none worth showing.
     let summary = if teaser.chars().count() >= 60 || body.is_empty() {
@@ -182,7 +227,7 @@ fn item(
             Some(entry.id.as_str()),
             &title,
         ),
-        feed: context.feed.clone(),
+        feeds: BTreeSet::from([context.feed.clone()]),
         source: context.source.to_owned(),
         title: shorten(title, 300),
         url,
@@ -199,9 +244,9 @@ fn item(
             .as_deref()
             .map(primary_subtag)
             .or_else(|| context.language.map(str::to_owned)),
-        published: published.map_or(context.undated, |published| published.min(just_before_now)),
-        dated: published.is_some(),
-        first_seen: now,
+        published,
+        dated: date.is_some(),
+        arrived: context.moments.arrived(published),
     })
 }
 
@@ -228,14 +273,19 @@ fn decode(bytes: &[u8], charset: Option<&str>) -> String {
             .0
             .into_owned(),
     };
-    let text = text.trim_start();
-    match text
-        .strip_prefix("<?xml")
-        .and_then(|rest| rest.split_once("?>"))
-    {
-        Some((_, rest)) => rest.trim_start().to_owned(),
-        None => text.to_owned(),
+    without_declarations(text.trim_start())
+}
+
+/// Takes away every XML declaration, also one that stands where none may: feed-rs believes it, and panics.
+fn without_declarations(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("<?xml ") {
+        kept.push_str(before);
+        rest = after.split_once("?>").map_or("", |(_, rest)| rest);
     }
+    kept.push_str(rest);
+    kept.trim_start().to_owned()
 }
 
 fn declared_encoding(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
@@ -258,7 +308,14 @@ fn declared_encoding(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
         .split(['"', '\''])
         .next()?
         .to_owned();
-    encoding_rs::Encoding::for_label(label.as_bytes())
+    let encoding = encoding_rs::Encoding::for_label(label.as_bytes())?;
+    // A declaration that can be read byte by byte is not UTF-16, whatever it says.
+    let is_utf16 = encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE;
+    Some(if is_utf16 {
+        encoding_rs::UTF_8
+    } else {
+        encoding
+    })
 }
 
 /// The article's address among an entry's links.
@@ -326,14 +383,7 @@ mod tests {
     }
 
     fn parsed(text: impl AsRef<[u8]>) -> Parsed {
-        parse(
-            text.as_ref(),
-            None,
-            &feed(),
-            now(),
-            now() - TimeDelta::hours(12),
-        )
-        .unwrap()
+        parse(text.as_ref(), None, &feed(), first()).unwrap()
     }
 
     fn rss(items: &str) -> String {
@@ -397,7 +447,7 @@ mod tests {
             "Kündigung für Müller"
         );
         assert_eq!(parsed(latin("")).items[0].title, "Kündigung für Müller");
-        let header = parse(&latin(""), Some("iso-8859-15"), &feed(), now(), now()).unwrap();
+        let header = parse(&latin(""), Some("iso-8859-15"), &feed(), first()).unwrap();
         assert_eq!(header.items[0].title, "Kündigung für Müller");
         let utf16: Vec<u8> = [0xfe, 0xff]
             .into_iter()
@@ -410,23 +460,94 @@ mod tests {
         assert_eq!(parsed(utf16).items[0].title, "Über");
     }
 
+    fn first() -> Moments {
+        Moments {
+            now: now(),
+            wall: now(),
+            last_read: None,
+        }
+    }
+
     #[test]
-    fn dates_are_never_later_than_what_we_can_see() {
-        let at = |date: &str| parsed(rss(&format!("<item><title>T</title>{date}</item>"))).items;
-        let tomorrow = at("<pubDate>Fri, 20 Nov 2026 12:00:00 GMT</pubDate>");
+    fn what_can_be_seen_is_not_published_in_the_future() {
+        let at = |date: &str| {
+            let item = parsed(rss(&format!("<item><title>T</title>{date}</item>")))
+                .items
+                .remove(0);
+            (item.published, item.dated)
+        };
+        let just_before_now = now() - TimeDelta::seconds(1);
         assert_eq!(
-            (tomorrow[0].published, tomorrow[0].dated),
-            (now() - TimeDelta::seconds(1), true)
+            at("<pubDate>Fri, 20 Nov 2026 12:00:00 GMT</pubDate>"),
+            (just_before_now, true)
         );
-        assert!(
-            at("<pubDate>Fri, 20 Nov 2027 12:00:00 GMT</pubDate>").is_empty(),
+        let next_year = DateTime::parse_from_rfc3339("2027-11-20T12:00:00Z")
+            .unwrap()
+            .to_utc();
+        assert_eq!(
+            at("<pubDate>Sat, 20 Nov 2027 12:00:00 GMT</pubDate>"),
+            (next_year, true),
             "an announcement waits"
         );
-        let undated = at("");
+        assert_eq!(at(""), (now() - UNKNOWN_AGE, false));
+    }
+
+    #[test]
+    fn seen_from_a_pretended_time_the_future_stays_the_future() {
+        let pretended = Moments {
+            now: now() - TimeDelta::days(1),
+            ..first()
+        };
         assert_eq!(
-            (undated[0].published, undated[0].dated),
-            (now() - TimeDelta::hours(12), false)
+            pretended.published(Some(now() - TimeDelta::hours(1))),
+            now() - TimeDelta::hours(1)
         );
+    }
+
+    #[test]
+    fn an_item_arrives_when_its_feed_first_shows_it() {
+        let days = |days| now() - TimeDelta::days(days);
+        let again = Moments {
+            last_read: Some(days(5)),
+            ..first()
+        };
+        let just_before_now = now() - TimeDelta::seconds(1);
+        assert_eq!(
+            first().arrived(days(3)),
+            days(3),
+            "a new feed brings its past along"
+        );
+        assert_eq!(
+            again.arrived(days(3)),
+            just_before_now,
+            "the feed was down for five days"
+        );
+        assert_eq!(
+            again.arrived(days(6)),
+            just_before_now,
+            "it is dated a little back"
+        );
+        assert_eq!(
+            again.arrived(days(30)),
+            days(30),
+            "an archive that came to light"
+        );
+        let tomorrow = now() + TimeDelta::days(2);
+        assert_eq!(again.arrived(tomorrow), tomorrow);
+    }
+
+    #[test]
+    fn a_declaration_in_the_wrong_place_or_of_the_wrong_encoding_does_no_harm() {
+        let late = format!(
+            "  \n<?xml version=\"1.0\" encoding=\"utf-16\"?>{}",
+            rss("<item><title>Über</title></item>")
+        );
+        assert_eq!(parsed(&late).items[0].title, "Über");
+        let twice = late.replace(
+            "<channel>",
+            "<channel><?xml version=\"1.0\" encoding=\"utf-16\"?>",
+        );
+        assert_eq!(parsed(&twice).items[0].title, "Über");
     }
 
     #[test]
@@ -454,7 +575,7 @@ mod tests {
 
     #[test]
     fn a_page_is_told_from_a_broken_feed() {
-        let error = |text: &str| parse(text.as_bytes(), None, &feed(), now(), now()).unwrap_err();
+        let error = |text: &str| parse(text.as_bytes(), None, &feed(), first()).unwrap_err();
         assert!(error("<!doctype html><html></html>").contains("HTML page"));
         assert!(!error("<rss version=\"2.0\"><channel>").contains("HTML page"));
     }

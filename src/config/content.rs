@@ -1,11 +1,10 @@
 //! The sections about what is collected and who gets it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use super::read::{Problems, Table};
+use super::read::Table;
 use super::values::{
     address, feed_key, language, location, mailbox, not_empty, short_name, web_url,
 };
@@ -89,6 +88,9 @@ pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
 pub(super) fn cadence((name, mut table): (String, Table<'_, '_>)) -> Option<Cadence> {
     let hint = "Five fields: minute, hour, day, month, weekday; \"0 7 * * *\" is daily at seven.";
     let cron = table.required("cron", hint, |text| {
+        if text.split_whitespace().count() != 5 {
+            return Err(format!("“{text}” has not five fields"));
+        }
         text.parse::<croner::Cron>()
             .map_err(|error| format!("“{text}” is not a schedule ({error})"))
     });
@@ -110,15 +112,26 @@ pub(super) fn cadence((name, mut table): (String, Table<'_, '_>)) -> Option<Cade
     })
 }
 
-pub(super) fn topic(mut table: Table<'_, '_>) -> Option<Topic> {
+/// Reads a topic, and adds its name to `ids`.
+pub(super) fn topic(mut table: Table<'_, '_>, ids: &mut Vec<String>) -> Option<Topic> {
+    let found = table.get("id");
     let id = table.required(
         "id",
         "A short name that never changes, such as id = \"ki\".",
         short_name,
     );
+    if let (Some(id), Some(found)) = (&id, &found) {
+        if ids.contains(id) {
+            table.wrong(
+                found,
+                format!("“{id}” is the name of another topic"),
+                "Give each topic a name of its own.",
+            );
+        }
+        ids.push(id.clone());
+    }
     let title = table.required("title", "The heading in the digest.", not_empty);
-    let words =
-        |texts: Vec<(String, Range<usize>)>| texts.into_iter().map(|(text, _)| text).collect();
+    let words = |texts: Vec<(String, _)>| texts.into_iter().map(|(text, _)| text).collect();
     let keywords = words(table.texts("keywords"));
     let exclude = words(table.texts("exclude"));
     let stories = table.number("stories", 1..101).unwrap_or(8);
@@ -134,7 +147,6 @@ pub(super) fn topic(mut table: Table<'_, '_>) -> Option<Topic> {
 }
 
 pub(super) fn feed(
-    problems: &Problems<'_>,
     mut table: Table<'_, '_>,
     folder: &Path,
     topic_ids: &[&str],
@@ -161,7 +173,7 @@ pub(super) fn feed(
             }
         },
     );
-    let topics = known(problems, table.texts("topics"), topic_ids, "topic");
+    let topics = known(&mut table, topic_ids);
     let Some((key, location)) = url else {
         table.done();
         return None;
@@ -186,11 +198,12 @@ pub(super) fn feed(
 }
 
 pub(super) fn subscriber(
-    problems: &Problems<'_>,
     mut table: Table<'_, '_>,
     topic_ids: &[&str],
     cadence_ids: &[&str],
+    seen: &mut BTreeMap<String, String>,
 ) -> Option<NewSubscriber> {
+    let found = table.get("address");
     let address = table.required(
         "address",
         "Where the mail goes: address = \"anna@example.org\".",
@@ -208,7 +221,16 @@ pub(super) fn subscriber(
         }
     });
     let language = table.parsed("language", "", language);
-    let topics = known(problems, table.texts("topics"), topic_ids, "topic");
+    let topics = known(&mut table, topic_ids);
+    if let (Some(address), Some(found)) = (&address, &found)
+        && let Some(first) = seen.insert(address.key(), found.key.clone())
+    {
+        table.wrong(
+            found,
+            "names a subscriber that is there already",
+            format!("{first} is the same; delete one."),
+        );
+    }
     table.done();
     Some(NewSubscriber {
         address: address?,
@@ -219,23 +241,15 @@ pub(super) fn subscriber(
     })
 }
 
-/// The texts that are among `ids`; the others become problems.
-pub(super) fn known(
-    problems: &Problems<'_>,
-    texts: Vec<(String, Range<usize>)>,
-    ids: &[&str],
-    what: &str,
-) -> BTreeSet<String> {
+/// The texts under `topics` that are among `ids`; the others become problems.
+fn known(table: &mut Table<'_, '_>, ids: &[&str]) -> BTreeSet<String> {
+    let texts = table.texts("topics");
     let (known, unknown): (Vec<_>, Vec<_>) = texts
         .into_iter()
         .partition(|(text, _)| ids.contains(&text.as_str()));
     for (text, span) in unknown {
-        problems.add(
-            Some(span),
-            &format!("{what}s"),
-            format!("there is no {what} “{text}”"),
-            format!("One of: {}.", ids.join(", ")),
-        );
+        let hint = format!("One of: {}.", ids.join(", "));
+        table.wrong_at(span, "topics", format!("there is no topic “{text}”"), hint);
     }
     known.into_iter().map(|(text, _)| text).collect()
 }

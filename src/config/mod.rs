@@ -133,15 +133,20 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
             "Say when editions go out: [cadence.daily] with cron = \"0 7 * * *\".",
         );
     }
-    let topics: Vec<Option<Topic>> = root.list("topic").into_iter().map(content::topic).collect();
+    let mut topic_ids: Vec<String> = Vec::new();
+    let topics: Vec<Option<Topic>> = root
+        .list("topic")
+        .into_iter()
+        .map(|table| content::topic(table, &mut topic_ids))
+        .collect();
     if topics.is_empty() {
         root.missing(
             "topic",
             "Name at least one subject: [[topic]] with id, title and keywords.",
         );
     }
-    let mut topics = all(topics).unwrap_or_default();
-    let topic_ids: Vec<&str> = topics.iter().map(|topic| topic.id.as_str()).collect();
+    // A topic that has a problem is still known by its name: one mistake is to be told once.
+    let topic_ids: Vec<&str> = topic_ids.iter().map(String::as_str).collect();
     let cadence_ids: Vec<&str> = cadences
         .iter()
         .flatten()
@@ -152,7 +157,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
     let feeds: Vec<Option<Feed>> = root
         .list("feed")
         .into_iter()
-        .map(|table| content::feed(problems, table, folder, &topic_ids, &mut seen))
+        .map(|table| content::feed(table, folder, &topic_ids, &mut seen))
         .collect();
     if feeds.is_empty() {
         root.missing(
@@ -160,10 +165,11 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
             "Name at least one place to read: [[feed]] with url = \"https://…\".",
         );
     }
+    let mut people = BTreeMap::new();
     let subscribers: Vec<Option<NewSubscriber>> = root
         .list("subscriber")
         .into_iter()
-        .map(|table| content::subscriber(problems, table, &topic_ids, &cadence_ids))
+        .map(|table| content::subscriber(table, &topic_ids, &cadence_ids, &mut people))
         .collect();
 
     let collect = content::collect_options(root.table("collect"));
@@ -172,6 +178,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
     root.done();
 
     let feeds = all(feeds)?;
+    let mut topics = all(topics)?;
     for topic in &mut topics {
         let assigned = feeds.iter().filter(|feed| feed.topics.contains(&topic.id));
         topic.feeds = assigned.map(|feed| feed.key.clone()).collect();

@@ -131,6 +131,18 @@ impl<'a, 't> Table<'a, 't> {
             .add(Some(found.span.clone()), &found.key, what, hint);
     }
 
+    /// Notes a problem with a part of the value of `key`.
+    pub(super) fn wrong_at(
+        &self,
+        span: Range<usize>,
+        key: &str,
+        what: impl Into<String>,
+        hint: impl Into<String>,
+    ) {
+        self.problems
+            .add(Some(span), &self.full_name(key), what, hint);
+    }
+
     /// The text of `key`, when it is there and is text, parsed by `parse`.
     pub(super) fn parsed<T>(
         &mut self,
@@ -196,7 +208,10 @@ impl<'a, 't> Table<'a, 't> {
     /// A span of time.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
         let parse = |text: &str| {
-            humantime::parse_duration(text).map_err(|_| format!("“{text}” is not a span of time"))
+            humantime::parse_duration(text)
+                .ok()
+                .filter(|duration| !duration.is_zero())
+                .ok_or_else(|| format!("“{text}” is not a span of time"))
         };
         self.parsed(
             key,

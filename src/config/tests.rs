@@ -111,7 +111,7 @@ fn all_problems_are_found_at_once_with_their_lines() {
     let expected = [
         (5, "newsletter.timezone"),
         (12, "topic[1].title"),
-        (15, "topics"),
+        (15, "feed[1].topics"),
     ];
     for (line, key) in expected {
         assert!(
@@ -199,4 +199,33 @@ fn cadences_keep_the_order_of_the_file() {
         ["daily", "weekly", "alerts"],
         "the first one is the default"
     );
+}
+
+#[test]
+fn one_mistake_is_told_once() {
+    let text = SMALL.replace("title = \"KI\"", "title = 7").replace(
+        "url = \"feed.xml\"",
+        "url = \"feed.xml\"\ntopics = [\"ki\"]",
+    );
+    let found = problems(&text);
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
+#[test]
+fn names_that_must_differ_differ() {
+    let twice = "[[topic]]\nid = \"ki\"\ntitle = \"Noch einmal\"\n[[subscriber]]\naddress = \"a@example.org\"\n\
+                 [[subscriber]]\naddress = \"A@example.org\"\n";
+    let keys: Vec<String> = problems(&format!("{SMALL}{twice}"))
+        .into_iter()
+        .map(|problem| problem.key)
+        .collect();
+    assert_eq!(keys, ["topic[2].id", "subscriber[2].address"]);
+}
+
+#[test]
+fn a_schedule_has_five_fields_and_a_limit_is_not_zero() {
+    let found = problems(&SMALL.replace("0 7 * * *", "0 0 7 * * *"));
+    assert_eq!(found[0].key, "cadence.daily.cron");
+    let found = problems(&format!("{SMALL}[collect]\ntimeout = \"0s\"\n"));
+    assert_eq!(found[0].key, "collect.timeout");
 }

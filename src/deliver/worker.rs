@@ -1,11 +1,11 @@
 //! The loop: claim, make the message, send, record.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
 use super::mailer::Mailer;
 use super::message::{Mail, Recipient, message};
@@ -163,16 +163,21 @@ where
                 "its time had passed before it could be sent (`delivery.retry_for`)".to_owned(),
             )
         } else {
-            let mail = match press.mail(delivery).await {
-                Ok(mail) => mail,
+            match press.digest(delivery).await {
+                // Without the digest nobody's mail can be made; without the mail, only this one's.
                 Err(error) => break Err(error),
-            };
-            match session.send(&mail).await {
-                Ok(outcome) => outcome,
-                Err(error) => {
-                    result.unreachable = Some(format!("{error:#}"));
-                    break Ok(());
-                }
+                Ok((edition, digest)) => match mail(job.newsletter, &edition, &digest, delivery) {
+                    Err(error) => {
+                        Outcome::Rejected(format!("no mail can be made for it: {error:#}"))
+                    }
+                    Ok(mail) => match session.send(&mail).await {
+                        Ok(outcome) => outcome,
+                        Err(error) => {
+                            result.unreachable = Some(format!("{error:#}"));
+                            break Ok(());
+                        }
+                    },
+                },
             }
         };
         let record = result.take(delivery, outcome, (job.wall)(), job.retry_for);
@@ -259,65 +264,41 @@ impl Delivered {
     }
 }
 
-/// Makes the messages, each rendering once.
-struct Press<'a, R> {
-    job: &'a Job<'a, R>,
-    digests: Mutex<HashMap<EditionId, Renderings>>,
+fn mail(
+    newsletter: &Newsletter,
+    edition: &Edition,
+    digest: &Digest,
+    delivery: &Delivery,
+) -> anyhow::Result<Mail> {
+    let recipient = Recipient {
+        address: &delivery.address,
+        name: &delivery.name,
+        token: &delivery.token,
+        language: delivery.audience.language,
+    };
+    message(newsletter, edition, digest, &recipient)
 }
 
-/// An edition and its digests so far.
-#[derive(Clone)]
-struct Renderings {
-    edition: Arc<Edition>,
-    digests: BTreeMap<Audience, Arc<Digest>>,
+/// Makes the digests, each once.
+struct Press<'a, R> {
+    job: &'a Job<'a, R>,
+    digests: Mutex<HashMap<(EditionId, Audience), (Arc<Edition>, Arc<Digest>)>>,
 }
 
 impl<R> Press<'_, R>
 where
     R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
 {
-    async fn mail(&self, delivery: &Delivery) -> anyhow::Result<Mail> {
-        let (edition, digest) = self.digest(delivery).await?;
-        let recipient = Recipient {
-            address: &delivery.address,
-            name: &delivery.name,
-            token: &delivery.token,
-            language: delivery.audience.language,
-        };
-        message(self.job.newsletter, &edition, &digest, &recipient)
-    }
-
     async fn digest(&self, delivery: &Delivery) -> anyhow::Result<(Arc<Edition>, Arc<Digest>)> {
-        let known = self.lock().get(&delivery.edition).cloned();
-        let renderings = match known {
-            Some(renderings) => renderings,
-            None => {
-                let edition = Arc::new(self.job.store.load_edition(&delivery.edition).await?);
-                let renderings = Renderings {
-                    edition,
-                    digests: BTreeMap::new(),
-                };
-                self.lock()
-                    .entry(delivery.edition.clone())
-                    .or_insert(renderings)
-                    .clone()
-            }
-        };
-        if let Some(digest) = renderings.digests.get(&delivery.audience) {
-            return Ok((renderings.edition, digest.clone()));
+        let key = (delivery.edition.clone(), delivery.audience.clone());
+        // Held while it is made, so that two workers do not make the same one.
+        let mut digests = self.digests.lock().await;
+        if let Some(made) = digests.get(&key) {
+            return Ok(made.clone());
         }
-        let digest = Arc::new((self.job.render)(&renderings.edition, &delivery.audience)?);
-        if let Some(shared) = self.lock().get_mut(&delivery.edition) {
-            shared
-                .digests
-                .insert(delivery.audience.clone(), digest.clone());
-        }
-        Ok((renderings.edition, digest))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<EditionId, Renderings>> {
-        self.digests
-            .lock()
-            .expect("no thread panics while it holds the map")
+        let edition = Arc::new(self.job.store.load_edition(&delivery.edition).await?);
+        let digest = Arc::new((self.job.render)(&edition, &delivery.audience)?);
+        digests.insert(key, (edition.clone(), digest.clone()));
+        Ok((edition, digest))
     }
 }

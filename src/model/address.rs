@@ -53,7 +53,12 @@ impl Address {
         if domain.len() > 255 || !domain.chars().all(plain) || !domain.split('.').all(label) {
             return Err(AddressError::Domain);
         }
-        Ok(Self(format!("{local}@{domain}")))
+        let address = format!("{local}@{domain}");
+        // What lettre does not take cannot be mailed, however right it looks.
+        address
+            .parse::<lettre::Address>()
+            .map_err(|_| AddressError::Domain)?;
+        Ok(Self(address))
     }
 
     /// The address as it is written into a mail.
@@ -121,6 +126,12 @@ mod tests {
         assert_eq!(
             Address::parse(&format!("{}@example.org", "a".repeat(65))),
             Err(AddressError::Local)
+        );
+        let long = format!("a@{}.org", ["b".repeat(62).as_str(); 4].join("."));
+        assert_eq!(
+            Address::parse(&long),
+            Err(AddressError::Domain),
+            "255 characters are one too many"
         );
     }
 

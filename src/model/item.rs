@@ -1,5 +1,7 @@
 //! One thing from a feed, cleaned, and the identity that it keeps across fetches.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -41,8 +43,8 @@ impl ItemKey {
 pub struct Item {
     /// Its identity.
     pub key: ItemKey,
-    /// The feed that it came from.
-    pub feed: FeedKey,
+    /// The feeds that carry it.
+    pub feeds: BTreeSet<FeedKey>,
     /// The name of the outlet, as readers see it.
     pub source: String,
     /// The headline.
@@ -61,8 +63,9 @@ pub struct Item {
     pub published: DateTime<Utc>,
     /// Whether the feed said when.
     pub dated: bool,
-    /// The `now` of the run that saw it first.
-    pub first_seen: DateTime<Utc>,
+    /// When it became news for us: it belongs to the edition whose window has this moment. For an item of a
+    /// feed that was slow or down, that is later than `published`.
+    pub arrived: DateTime<Utc>,
 }
 
 impl Item {

@@ -17,65 +17,74 @@ use topic::{Match, Matcher};
 
 /// Picks the stories of an edition.
 ///
-/// `mailed` are the items that earlier editions of the cadence showed; a story with one of them is old
+/// `mailed` are the items that earlier editions of the cadence showed; a report of the same event is old
 /// news and stays out. Each story stands in one section only: the one it matches best, the first of the
 /// configuration where two match alike.
-pub fn compose(
-    items: &[Item],
-    topics: &[Topic],
-    window: Window,
-    mailed: &HashSet<ItemKey>,
-) -> Composition {
-    let mut items: Vec<&Item> = items.iter().collect();
-    items.sort_by(|a, b| {
-        a.published
-            .cmp(&b.published)
-            .then_with(|| a.key.cmp(&b.key))
-    });
-    items.dedup_by(|a, b| a.key == b.key);
-
+pub fn compose(items: &[Item], topics: &[Topic], window: Window, mailed: &[Item]) -> Composition {
     let mut left_out = Vec::new();
-    let mut relevant: Vec<Relevant<'_>> = Vec::new();
     let matchers: Vec<Matcher> = topics.iter().map(Matcher::new).collect();
+    let shown_before: HashSet<&ItemKey> = mailed.iter().map(|item| &item.key).collect();
+    let mut seen = HashSet::new();
+    let mut candidates: Vec<Candidate<'_>> = mailed
+        .iter()
+        .filter(|item| seen.insert(&item.key))
+        .map(|item| Candidate {
+            item,
+            document: Document::new(item),
+            wanted: None,
+        })
+        .collect();
     for item in items {
-        let document = Document::new(item);
-        match best_topic(&matchers, item, &document) {
-            Ok((topic, relevance)) => relevant.push(Relevant {
-                item,
-                document,
-                topic,
-                relevance,
-            }),
-            Err(reason) => left_out.push(LeftOut {
+        if shown_before.contains(&item.key) {
+            left_out.push(LeftOut {
                 item: item.clone(),
-                reason,
-            }),
+                reason: Reason::AlreadyMailed,
+            });
+        } else if seen.insert(&item.key) {
+            let document = Document::new(item);
+            match best_topic(&matchers, item, &document) {
+                Ok(wanted) => candidates.push(Candidate {
+                    item,
+                    document,
+                    wanted: Some(wanted),
+                }),
+                Err(reason) => left_out.push(LeftOut {
+                    item: item.clone(),
+                    reason,
+                }),
+            }
         }
     }
+    candidates.sort_by(|a, b| {
+        let order = a.item.published.cmp(&b.item.published);
+        order.then_with(|| a.item.key.cmp(&b.item.key))
+    });
 
-    let documents: Vec<&Document> = relevant.iter().map(|r| &r.document).collect();
+    let documents: Vec<&Document> = candidates.iter().map(|c| &c.document).collect();
     let mut by_topic: Vec<Vec<Story>> = topics.iter().map(|_| Vec::new()).collect();
     for members in story::cluster(&documents) {
-        let members: Vec<&Relevant<'_>> =
-            members.into_iter().map(|index| &relevant[index]).collect();
-        if members
-            .iter()
-            .any(|member| mailed.contains(&member.item.key))
-        {
-            left_out.extend(members.iter().map(|m| LeftOut {
-                item: m.item.clone(),
+        let members: Vec<&Candidate<'_>> = members
+            .into_iter()
+            .map(|index| &candidates[index])
+            .collect();
+        let new = members.iter().filter(|member| member.wanted.is_some());
+        let reports: Vec<&Item> = new.map(|member| member.item).collect();
+        if reports.len() < members.len() {
+            left_out.extend(reports.into_iter().map(|item| LeftOut {
+                item: item.clone(),
                 reason: Reason::AlreadyMailed,
             }));
             continue;
         }
-        let best = members.iter().copied().reduce(|best, other| {
+        let wanted = members.iter().filter_map(|member| member.wanted);
+        let best = wanted.reduce(|best, other| {
             let better = other.relevance > best.relevance
                 || (other.relevance == best.relevance && other.topic < best.topic);
             if better { other } else { best }
         });
-        let Some(best) = best else { continue };
-        let reports: Vec<&Item> = members.iter().map(|member| member.item).collect();
-        by_topic[best.topic].push(story(&reports, best.relevance, window));
+        if let Some(best) = best {
+            by_topic[best.topic].push(story(&reports, best.relevance, window));
+        }
     }
 
     let mut sections = Vec::new();
@@ -112,25 +121,30 @@ pub fn compose(
     Composition { sections, left_out }
 }
 
-struct Relevant<'a> {
+/// An item that takes part in the search for stories.
+struct Candidate<'a> {
     item: &'a Item,
     document: Document,
+    /// The topic that wants it; `None` for one that an earlier edition showed.
+    wanted: Option<Wanted>,
+}
+
+/// A topic's interest in an item.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// The place of the topic in the configuration.
     topic: usize,
     relevance: f64,
 }
 
 /// The topic that `item` matches best, or why it belongs to none.
-fn best_topic(
-    matchers: &[Matcher],
-    item: &Item,
-    document: &Document,
-) -> Result<(usize, f64), Reason> {
-    let mut best: Option<(usize, f64)> = None;
+fn best_topic(matchers: &[Matcher], item: &Item, document: &Document) -> Result<Wanted, Reason> {
+    let mut best: Option<Wanted> = None;
     let mut excluded = None;
-    for (index, matcher) in matchers.iter().enumerate() {
+    for (topic, matcher) in matchers.iter().enumerate() {
         match matcher.relevance(item, document) {
-            Match::Relevant(relevance) if best.is_none_or(|(_, so_far)| relevance > so_far) => {
-                best = Some((index, relevance));
+            Match::Relevant(relevance) if best.is_none_or(|best| relevance > best.relevance) => {
+                best = Some(Wanted { topic, relevance });
             }
             Match::Excluded(word) => excluded = excluded.or(Some(Reason::Excluded(word))),
             Match::Relevant(_) | Match::None => {}
@@ -173,6 +187,8 @@ fn story(reports: &[&Item], relevance: f64, window: Window) -> Story {
 
 #[cfg(test)]
 mod fixtures {
+    use std::collections::BTreeSet;
+
     use chrono::DateTime;
 
     use super::*;
@@ -184,7 +200,7 @@ mod fixtures {
             .to_utc();
         Item {
             key: ItemKey::of(title),
-            feed: FeedKey("feed".into()),
+            feeds: BTreeSet::from([FeedKey("feed".into())]),
             source: "Source".into(),
             title: title.into(),
             url: Some("https://example.org/".into()),
@@ -194,7 +210,7 @@ mod fixtures {
             language: Some(language.into()),
             published: at,
             dated: true,
-            first_seen: at,
+            arrived: at,
         }
     }
 
@@ -248,7 +264,7 @@ mod tests {
             from("B", "Nordlicht stellt KI Polaris vor"),
             from("C", "KI Polaris von Nordlicht vorgestellt"),
         ];
-        let composition = compose(&items, &[keyworded("ki", "KI")], window(), &HashSet::new());
+        let composition = compose(&items, &[keyworded("ki", "KI")], window(), &[]);
         let stories = &composition.sections[0].stories;
         assert_eq!(
             stories.iter().map(Story::sources).collect::<Vec<_>>(),
@@ -263,7 +279,7 @@ mod tests {
             ..from("A", "KI erkennt Krebs")
         }];
         let topics = [keyworded("security", "Angriff"), keyworded("ki", "KI")];
-        let composition = compose(&items, &topics, window(), &HashSet::new());
+        let composition = compose(&items, &topics, window(), &[]);
         assert_eq!(
             composition
                 .sections
@@ -287,7 +303,7 @@ mod tests {
             stories: 0,
             ..keyworded("ki", "KI")
         };
-        let mailed = HashSet::from([items[2].key.clone()]);
+        let mailed = [items[2].clone()];
         let composition = compose(&items, &[topic], window(), &mailed);
         assert!(composition.sections.is_empty());
         let reason = |title: &str| {
@@ -310,14 +326,21 @@ mod tests {
     }
 
     #[test]
-    fn a_late_report_of_a_mailed_story_is_old_news() {
-        let items = [
-            from("A", "Nordlicht stellt KI Polaris vor"),
-            from("B", "KI Polaris von Nordlicht vorgestellt"),
-        ];
-        let mailed = HashSet::from([items[0].key.clone()]);
-        let composition = compose(&items, &[keyworded("ki", "KI")], window(), &mailed);
+    fn a_report_of_a_story_that_was_mailed_is_old_news() {
+        let mailed = [from("A", "Nordlicht stellt KI Polaris vor")];
+        let late = [from("B", "KI Polaris von Nordlicht vorgestellt")];
+        let composition = compose(&late, &[keyworded("ki", "KI")], window(), &mailed);
         assert!(composition.sections.is_empty());
+        let reasons: Vec<_> = composition
+            .left_out
+            .iter()
+            .map(|left| (&left.item, &left.reason))
+            .collect();
+        assert_eq!(
+            reasons,
+            [(&late[0], &Reason::AlreadyMailed)],
+            "what was mailed is not left out again"
+        );
     }
 
     proptest! {
@@ -333,8 +356,8 @@ mod tests {
             }).collect();
             let mut shuffled = items.clone();
             shuffled.sort_by_key(|item| ItemKey::of(&format!("{seed}{}", item.key.as_str())));
-            let composition = compose(&items, &topics, window(), &HashSet::new());
-            prop_assert_eq!(&composition, &compose(&shuffled, &topics, window(), &HashSet::new()));
+            let composition = compose(&items, &topics, window(), &[]);
+            prop_assert_eq!(&composition, &compose(&shuffled, &topics, window(), &[]));
 
             let distinct: HashSet<ItemKey> = items.iter().map(|item| item.key.clone()).collect();
             let shown = composition.sections.iter().flat_map(|s| &s.stories).flat_map(Story::items).map(|item| &item.key);

@@ -31,6 +31,12 @@ const ACROSS_LANGUAGES: Rule = Rule {
     shared: 3,
 };
 
+/// How many of a document's words, the rarest, lead to others that it is compared with.
+const LEADING_WORDS: usize = 12;
+
+/// How many other documents, the latest, each of these words leads to.
+const HOLDERS: usize = 40;
+
 /// Groups `documents` (earliest first) into stories; each is a list of indices, in order.
 pub(super) fn cluster(documents: &[&Document]) -> Vec<Vec<usize>> {
     let mut stories = Agglomeration::of(documents);
@@ -56,15 +62,16 @@ impl Agglomeration {
             .map(|document| frequencies.vectors(document))
             .collect();
         let mut sums = vec![BTreeMap::new(); documents.len()];
-        // Only documents that share a word are ever compared.
+        // Only documents that share a rare word are ever compared, and each with the last few of them: what
+        // a thousand items have in common tells none of them apart, and all pairs would be a million.
         let mut holders: HashMap<&str, Vec<usize>> = HashMap::new();
         for (index, vector) in vectors.iter().enumerate() {
-            let candidates: BTreeSet<usize> = vector
-                .all
-                .keys()
-                .flat_map(|word| holders.get(word).map_or(&[][..], Vec::as_slice))
-                .copied()
-                .collect();
+            let telling = frequencies.rarest(vector);
+            let recent = telling.iter().flat_map(|word| {
+                let holders = holders.get(word).map_or(&[][..], Vec::as_slice);
+                holders.iter().rev().take(HOLDERS).copied()
+            });
+            let candidates: BTreeSet<usize> = recent.collect();
             for other in candidates {
                 let (rule, a, b) = if documents[index].language == documents[other].language {
                     (SAME_LANGUAGE, &vector.all, &vectors[other].all)
@@ -77,7 +84,7 @@ impl Agglomeration {
                     sums[other].insert(index, cosine / rule.join);
                 }
             }
-            for word in vector.all.keys() {
+            for word in telling {
                 holders.entry(word).or_default().push(index);
             }
         }
@@ -197,6 +204,16 @@ impl<'a> Frequencies<'a> {
             count: documents.len() as f64,
             words,
         }
+    }
+
+    /// The rarest words of a document; among equally rare ones, in the order of the alphabet.
+    fn rarest(&self, vectors: &Vectors<'a>) -> Vec<&'a str> {
+        let mut words: Vec<&str> = vectors.all.keys().copied().collect();
+        words.sort_by_key(|word| self.words[word].0);
+        // A word that nobody else has leads nowhere.
+        words.retain(|word| self.words[word].0 > 1);
+        words.truncate(LEADING_WORDS);
+        words
     }
 
     /// The weight of each word, times how rare it is here.

@@ -73,15 +73,20 @@ impl Matcher {
         }
     }
 
+    /// Whether a feed of the topic carries the item.
+    fn carries(&self, item: &Item) -> bool {
+        self.feeds.iter().any(|feed| item.feeds.contains(feed))
+    }
+
     fn relevance_of_words(&self, item: &Item, document: &Document) -> f64 {
         let keywords = self
             .keywords
             .get(&document.language)
             .map_or(&[][..], Vec::as_slice);
-        if keywords.is_empty() && (self.feeds.is_empty() || self.feeds.contains(&item.feed)) {
+        if keywords.is_empty() && (self.feeds.is_empty() || self.carries(item)) {
             return CATCH_ALL;
         }
-        let mut doubt = if self.feeds.contains(&item.feed) {
+        let mut doubt = if self.carries(item) {
             1.0 - ASSIGNED
         } else {
             1.0
@@ -218,7 +223,7 @@ mod tests {
     #[test]
     fn an_item_of_an_assigned_feed_belongs_without_keywords() {
         let topic = Topic {
-            feeds: vec![item("", "de").feed],
+            feeds: item("", "de").feeds.into_iter().collect(),
             ..ki()
         };
         assert_eq!(

@@ -35,7 +35,7 @@ fn newsletter() -> Newsletter {
 fn item(source: &str, title: &str, summary: &str) -> Item {
     Item {
         key: ItemKey::of(&format!("{source}{title}")),
-        feed: FeedKey(source.into()),
+        feeds: BTreeSet::from([FeedKey(source.into())]),
         source: source.into(),
         title: title.into(),
         url: Some(format!(
@@ -48,7 +48,7 @@ fn item(source: &str, title: &str, summary: &str) -> Item {
         language: Some("de".into()),
         published: now() - TimeDelta::hours(2),
         dated: true,
-        first_seen: now(),
+        arrived: now(),
     }
 }
 

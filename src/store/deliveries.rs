@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::Row as _;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
 
 use super::Store;
 use crate::model::{
@@ -60,6 +61,8 @@ impl Store {
     /// Claims up to `limit` deliveries that are due at `wall`. `language` is the newsletter's, for
     /// subscribers who picked none.
     ///
+    /// Who has left since the delivery was planned is left out: theirs are cancelled, whatever they stood at.
+    ///
     /// # Errors
     /// When the database fails.
     pub async fn claim_deliveries(
@@ -70,7 +73,27 @@ impl Store {
     ) -> anyhow::Result<Vec<Delivery>> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
-        let claimed = sqlx::query(
+        let claimed = loop {
+            let claimed = self.claim_batch(&mut tx, limit, wall, language).await?;
+            // A whole batch of people who have left is no reason to stop before those behind them.
+            match claimed {
+                Some(deliveries) if deliveries.is_empty() => {}
+                claimed => break claimed.unwrap_or_default(),
+            }
+        };
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// One batch; `None` when nothing is due.
+    async fn claim_batch(
+        &self,
+        tx: &mut AnyConnection,
+        limit: u32,
+        wall: DateTime<Utc>,
+        language: Language,
+    ) -> anyhow::Result<Option<Vec<Delivery>>> {
+        let leased = sqlx::query(
             "UPDATE delivery SET state = 'leased', attempts = attempts + 1 WHERE id IN
                 (SELECT id FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1 ORDER BY due_at, id LIMIT $2)
              RETURNING id",
@@ -79,56 +102,64 @@ impl Store {
         .bind(i64::from(limit))
         .fetch_all(&mut *tx)
         .await?;
-        let ids: Vec<i64> = claimed
+        if leased.is_empty() {
+            return Ok(None);
+        }
+        let ids: Vec<i64> = leased
             .iter()
             .map(|row| row.try_get("id"))
             .collect::<sqlx::Result<_>>()?;
         let ids = super::array(ids);
-        let claimed = "CAST(r.value->>'v' AS BIGINT) FROM {rows}";
-        let topic_sql = self.with_rows(&format!(
+        let leased = "CAST(r.value->>'v' AS BIGINT) FROM {rows}";
+        let sql = self.with_rows(&format!(
+            "UPDATE delivery SET state = 'cancelled' WHERE id IN (SELECT {leased})
+             AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber AND s.state <> 'confirmed')"
+        ));
+        sqlx::query(sql).bind(&ids).execute(&mut *tx).await?;
+
+        let sql = self.with_rows(&format!(
             "SELECT t.subscriber, t.topic FROM subscriber_topic t
-             WHERE t.subscriber IN (SELECT subscriber FROM delivery WHERE id IN (SELECT {claimed}))"
+             WHERE t.subscriber IN (SELECT subscriber FROM delivery WHERE id IN (SELECT {leased}))"
         ));
         let mut topics: HashMap<i64, BTreeSet<TopicId>> = HashMap::new();
-        for row in sqlx::query(topic_sql)
-            .bind(&ids)
-            .fetch_all(&mut *tx)
-            .await?
-        {
+        for row in sqlx::query(sql).bind(&ids).fetch_all(&mut *tx).await? {
+            let topic = TopicId(row.try_get("topic")?);
             topics
                 .entry(row.try_get("subscriber")?)
                 .or_default()
-                .insert(TopicId(row.try_get("topic")?));
+                .insert(topic);
         }
         let sql = self.with_rows(&format!(
             "SELECT d.id, d.edition, d.attempts, d.planned_at, d.subscriber, s.token, s.address, s.name, s.language
              FROM delivery d JOIN subscriber s ON s.id = d.subscriber
-             WHERE d.id IN (SELECT {claimed}) ORDER BY d.id"
+             WHERE d.state = 'leased' AND d.id IN (SELECT {leased}) ORDER BY d.id"
         ));
         let rows = sqlx::query(sql).bind(&ids).fetch_all(&mut *tx).await?;
-        tx.commit().await?;
-        rows.iter()
-            .map(|row| {
-                let chosen = row
-                    .try_get::<Option<String>, _>("language")?
-                    .and_then(|tag| Language::from_tag(&tag));
-                Ok(Delivery {
-                    id: DeliveryId(row.try_get("id")?),
-                    edition: EditionId(row.try_get("edition")?),
-                    token: row.try_get("token")?,
-                    address: Address::parse(&row.try_get::<String, _>("address")?)?,
-                    name: row.try_get("name")?,
-                    audience: Audience {
-                        language: chosen.unwrap_or(language),
-                        topics: topics
-                            .remove(&row.try_get("subscriber")?)
-                            .unwrap_or_default(),
-                    },
-                    attempts: row.try_get("attempts")?,
-                    planned_at: super::time(row, "planned_at")?,
-                })
+        let delivery = |row: &AnyRow| {
+            let chosen: Option<String> = row.try_get("language")?;
+            Ok(Delivery {
+                id: DeliveryId(row.try_get("id")?),
+                edition: EditionId(row.try_get("edition")?),
+                token: row.try_get("token")?,
+                address: Address::parse(&row.try_get::<String, _>("address")?)?,
+                name: row.try_get("name")?,
+                audience: Audience {
+                    language: chosen
+                        .and_then(|tag| Language::from_tag(&tag))
+                        .unwrap_or(language),
+                    topics: topics
+                        .get(&row.try_get("subscriber")?)
+                        .cloned()
+                        .unwrap_or_default(),
+                },
+                attempts: row.try_get("attempts")?,
+                planned_at: super::time(row, "planned_at")?,
             })
-            .collect()
+        };
+        rows.iter()
+            .map(delivery)
+            .collect::<anyhow::Result<_>>()
+            .map(Some)
     }
 
     /// Gives deliveries back that were claimed and not tried.

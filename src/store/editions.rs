@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use sqlx::Row as _;
 
 use super::{Store, optional_time};
-use crate::model::{CadenceId, Edition, EditionId, ItemKey, Story, Window};
+use crate::model::{CadenceId, Edition, EditionId, ItemKey, Story};
 use crate::schedule::History;
 
 /// What was decided about a slot.
@@ -65,32 +64,6 @@ impl Store {
             last_slot: optional_time(&row, "last_slot")?,
             covered_until: optional_time(&row, "covered_until")?,
         })
-    }
-
-    /// The items that editions of a cadence have shown whose windows ended in `span`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list_mailed(
-        &self,
-        newsletter: &str,
-        cadence: &CadenceId,
-        span: Window,
-    ) -> sqlx::Result<HashSet<ItemKey>> {
-        let mut connection = self.connection().await;
-        let rows = sqlx::query(
-            "SELECT item FROM edition_item JOIN edition ON edition.id = edition_item.edition
-             WHERE newsletter = $1 AND cadence = $2 AND until >= $3 AND until <= $4",
-        )
-        .bind(newsletter)
-        .bind(cadence.as_str())
-        .bind(span.since.timestamp())
-        .bind(span.until.timestamp())
-        .fetch_all(&mut *connection)
-        .await?;
-        rows.iter()
-            .map(|row| Ok(ItemKey::from_stored(row.try_get("item")?)))
-            .collect()
     }
 
     /// Stores `edition` and, when it is published, one delivery for every confirmed subscriber of its

@@ -1,14 +1,13 @@
 //! Items: written once, updated when their feed edits them, never deleted by a fetch.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::{Store, time};
-use crate::model::{FeedKey, FetchState, Item, ItemKey, Window};
+use crate::model::{CadenceId, FeedKey, FetchState, Item, ItemKey, Window};
 
 /// How many items one statement takes; bounds the JSON text to about a megabyte.
 const BATCH: usize = 500;
@@ -28,8 +27,8 @@ impl Store {
     /// They belong into one transaction: a stored `ETag` without the items that came with it would
     /// lose them, because the next answer is "not modified".
     ///
-    /// A known item takes the new texts but keeps its feed, `first_seen` and the earlier date: an edited
-    /// article is an update, not news.
+    /// A known item takes the new texts but keeps its outlet and the earlier dates: an edited article is an
+    /// update, not news.
     ///
     /// # Errors
     /// When the database fails; nothing is written then.
@@ -42,6 +41,10 @@ impl Store {
         let mut tx = self.begin(&mut connection).await?;
         let count = "SELECT COUNT(*) FROM item";
         let before: i64 = sqlx::query_scalar(count).fetch_one(&mut *tx).await?;
+        let carried: Vec<(&ItemKey, &FeedKey)> = items
+            .iter()
+            .flat_map(|item| item.feeds.iter().map(move |feed| (&item.key, feed)))
+            .collect();
         let mut distinct = HashSet::new();
         let items: Vec<&Item> = items
             .iter()
@@ -52,23 +55,38 @@ impl Store {
                 .iter()
                 .map(|item| {
                     json!({
-                        "key": item.key, "feed": item.feed, "source": item.source, "title": item.title, "url": item.url,
+                        "key": item.key, "source": item.source, "title": item.title, "url": item.url,
                         "summary": item.summary, "words": item.words, "author": item.author, "language": item.language,
-                        "published": item.published.timestamp(), "dated": i64::from(item.dated), "first_seen": item.first_seen.timestamp(),
+                        "published": item.published.timestamp(), "dated": i64::from(item.dated), "arrived": item.arrived.timestamp(),
                     })
                 })
                 .collect();
             let sql = self.with_rows(
-                "INSERT INTO item (key, feed, source, title, url, summary, words, author, language, published, dated, first_seen)
-                 SELECT r.value->>'key', r.value->>'feed', r.value->>'source', r.value->>'title', r.value->>'url',
+                "INSERT INTO item (key, source, title, url, summary, words, author, language, published, dated, arrived)
+                 SELECT r.value->>'key', r.value->>'source', r.value->>'title', r.value->>'url',
                         r.value->>'summary', CAST(r.value->>'words' AS BIGINT), r.value->>'author', r.value->>'language',
                         CAST(r.value->>'published' AS BIGINT), CAST(r.value->>'dated' AS BIGINT),
-                        CAST(r.value->>'first_seen' AS BIGINT)
+                        CAST(r.value->>'arrived' AS BIGINT)
                  FROM {rows} WHERE true
                  ON CONFLICT (key) DO UPDATE SET
                     title = excluded.title, summary = excluded.summary, words = excluded.words,
                     author = excluded.author, language = excluded.language,
-                    published = CASE WHEN excluded.published < item.published THEN excluded.published ELSE item.published END",
+                    published = CASE WHEN excluded.published < item.published THEN excluded.published ELSE item.published END,
+                    arrived = CASE WHEN excluded.arrived < item.arrived THEN excluded.arrived ELSE item.arrived END",
+            );
+            sqlx::query(sql)
+                .bind(serde_json::Value::from(rows).to_string())
+                .execute(&mut *tx)
+                .await?;
+        }
+        for batch in carried.chunks(BATCH) {
+            let rows: Vec<_> = batch
+                .iter()
+                .map(|(item, feed)| json!({ "item": item, "feed": feed }))
+                .collect();
+            let sql = self.with_rows(
+                "INSERT INTO item_feed (item, feed) SELECT r.value->>'item', r.value->>'feed'
+                 FROM {rows} WHERE true ON CONFLICT DO NOTHING",
             );
             sqlx::query(sql)
                 .bind(serde_json::Value::from(rows).to_string())
@@ -85,9 +103,8 @@ impl Store {
         })
     }
 
-    /// The items of `feeds` that an edition for `window` may show: published inside it, or seen first
-    /// inside it and published between `late_since` and its start. (Seen first at its very start is not
-    /// inside: the run that ended the window before had them.)
+    /// The items that arrived in `window` and that one of `feeds` carries; of its feeds, an item names only
+    /// those.
     ///
     /// # Errors
     /// When the database fails.
@@ -95,31 +112,73 @@ impl Store {
         &self,
         feeds: &HashSet<FeedKey>,
         window: Window,
-        late_since: DateTime<Utc>,
     ) -> sqlx::Result<Vec<Item>> {
         let mut connection = self.connection().await;
         let rows = sqlx::query(
-            "SELECT * FROM item WHERE published < $2
-             AND (published >= $1 OR (published >= $3 AND first_seen > $1))
-             ORDER BY published, key",
+            "SELECT * FROM item WHERE arrived >= $1 AND arrived < $2 ORDER BY published, key",
         )
         .bind(window.since.timestamp())
         .bind(window.until.timestamp())
-        .bind(late_since.timestamp())
         .fetch_all(&mut *connection)
         .await?;
-        let items: sqlx::Result<Vec<Item>> = rows.iter().map(item).collect();
-        Ok(items?
-            .into_iter()
-            .filter(|item| feeds.contains(&item.feed))
-            .collect())
+        let carried = sqlx::query(
+            "SELECT c.item, c.feed FROM item_feed c JOIN item i ON i.key = c.item
+             WHERE i.arrived >= $1 AND i.arrived < $2",
+        )
+        .bind(window.since.timestamp())
+        .bind(window.until.timestamp())
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut feeds_of: HashMap<ItemKey, BTreeSet<FeedKey>> = HashMap::new();
+        for row in &carried {
+            let feed = FeedKey(row.try_get("feed")?);
+            if feeds.contains(&feed) {
+                let key = ItemKey::from_stored(row.try_get("item")?);
+                feeds_of.entry(key).or_default().insert(feed);
+            }
+        }
+        let mut items = Vec::with_capacity(feeds_of.len());
+        for row in &rows {
+            let item = item(row)?;
+            if let Some(feeds) = feeds_of.remove(&item.key) {
+                items.push(Item { feeds, ..item });
+            }
+        }
+        Ok(items)
+    }
+
+    /// The items that editions of a cadence have shown whose windows ended in `span`. They name no feeds.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_mailed(
+        &self,
+        newsletter: &str,
+        cadence: &CadenceId,
+        span: Window,
+    ) -> sqlx::Result<Vec<Item>> {
+        let mut connection = self.connection().await;
+        let rows = sqlx::query(
+            "SELECT DISTINCT item.* FROM item
+             JOIN edition_item ON edition_item.item = item.key
+             JOIN edition ON edition.id = edition_item.edition
+             WHERE newsletter = $1 AND cadence = $2 AND until >= $3 AND until <= $4
+             ORDER BY published, key",
+        )
+        .bind(newsletter)
+        .bind(cadence.as_str())
+        .bind(span.since.timestamp())
+        .bind(span.until.timestamp())
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter().map(item).collect()
     }
 }
 
 fn item(row: &AnyRow) -> sqlx::Result<Item> {
     Ok(Item {
         key: ItemKey::from_stored(row.try_get("key")?),
-        feed: FeedKey(row.try_get("feed")?),
+        feeds: BTreeSet::new(),
         source: row.try_get("source")?,
         title: row.try_get("title")?,
         url: row.try_get("url")?,
@@ -129,6 +188,6 @@ fn item(row: &AnyRow) -> sqlx::Result<Item> {
         language: row.try_get("language")?,
         published: time(row, "published")?,
         dated: row.try_get::<i64, _>("dated")? == 1,
-        first_seen: time(row, "first_seen")?,
+        arrived: time(row, "arrived")?,
     })
 }

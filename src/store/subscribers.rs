@@ -144,6 +144,55 @@ impl Store {
         Ok(changed.rows_affected() > 0)
     }
 
+    /// Who has that address, if anybody.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_subscriber(&self, address: &Address) -> anyhow::Result<Option<Subscriber>> {
+        let place: Option<i64> = {
+            let mut connection = self.connection().await;
+            sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
+                .bind(address.key())
+                .fetch_optional(&mut *connection)
+                .await?
+        };
+        let Some(place) = place else { return Ok(None) };
+        let page = self.list_subscribers(place - 1, 1).await?;
+        Ok(page.into_iter().next().map(|(_, subscriber)| subscriber))
+    }
+
+    /// How many confirmed subscribers get nothing, because they wait for a cadence or for topics that the
+    /// newsletter no longer has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_stranded(&self, cadences: &[&str], topics: &[&str]) -> sqlx::Result<u64> {
+        let mut connection = self.connection().await;
+        let sql = self.with_rows(
+            "SELECT COUNT(*) FROM subscriber s WHERE s.state = 'confirmed'
+             AND s.cadence NOT IN (SELECT r.value->>'v' FROM {rows})",
+        );
+        let cadence: i64 = sqlx::query_scalar(sql)
+            .bind(array(cadences))
+            .fetch_one(&mut *connection)
+            .await?;
+        let sql = self.with_rows(
+            "SELECT COUNT(*) FROM subscriber s WHERE s.state = 'confirmed'
+             AND s.cadence IN (SELECT r.value->>'v' FROM {cadences})
+             AND EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id)
+             AND NOT EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id
+                             AND t.topic IN (SELECT r.value->>'v' FROM {rows}))"
+                .replace("{cadences}", &self.dialect.rows.replace("$1", "$2"))
+                .as_str(),
+        );
+        let topic: i64 = sqlx::query_scalar(sql)
+            .bind(array(topics))
+            .bind(array(cadences))
+            .fetch_one(&mut *connection)
+            .await?;
+        Ok(u64::try_from(cadence + topic).unwrap_or_default())
+    }
+
     /// Subscribers in the order in which they came, `limit` at a time: those after the place `after`,
     /// each with its place. Start with 0.
     ///
@@ -259,9 +308,11 @@ async fn create_batch(
          FROM {rows} WHERE true
          ON CONFLICT (address_key) DO UPDATE SET
             name = excluded.name, cadence = excluded.cadence, language = excluded.language,
-            origin = CASE WHEN excluded.origin = 'config' THEN subscriber.origin ELSE excluded.origin END,
-            state = CASE WHEN subscriber.state = 'confirmed' AND excluded.state = 'pending' THEN subscriber.state ELSE excluded.state END,
-            confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at ELSE excluded.confirmed_at END",
+            origin = CASE WHEN excluded.state <> 'confirmed' OR (subscriber.state = 'confirmed' AND excluded.origin = 'config')
+                          THEN subscriber.origin ELSE excluded.origin END,
+            state = CASE WHEN excluded.state = 'pending' THEN subscriber.state ELSE excluded.state END,
+            confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at
+                                ELSE COALESCE(excluded.confirmed_at, subscriber.confirmed_at) END",
     );
     sqlx::query(sql)
         .bind(serde_json::Value::from(rows).to_string())

@@ -59,7 +59,11 @@ pub fn read_csv(
 ) -> std::io::Result<(Vec<Listed>, Vec<BadLine>)> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
+    // A spreadsheet that does not write UTF-8 writes windows-1252.
+    let text = match std::str::from_utf8(&bytes) {
+        Ok(text) => std::borrow::Cow::Borrowed(text),
+        Err(_) => encoding_rs::WINDOWS_1252.decode(&bytes).0,
+    };
     let text = text.trim_start_matches('\u{feff}');
     let header = text.lines().next().unwrap_or_default();
     let semicolons = header.matches(';').count() > header.matches(',').count();
@@ -260,6 +264,15 @@ mod tests {
         assert_eq!(bad, []);
         assert_eq!(people[0].0.name, "Müller; Anna");
         assert_eq!(people[0].0.topics.len(), 2);
+    }
+
+    #[test]
+    fn a_spreadsheet_without_utf_8_is_read() {
+        let bytes = encoding_rs::WINDOWS_1252
+            .encode("address;name\nanna@example.org;Änne Müller\n")
+            .0;
+        let (people, bad) = read_csv(&*bytes, &rules()).unwrap();
+        assert_eq!((people[0].0.name.as_str(), bad.len()), ("Änne Müller", 0));
     }
 
     #[test]

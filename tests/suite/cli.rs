@@ -6,7 +6,7 @@ use crate::support::{Project, newsletter};
 fn a_bad_configuration_is_told_all_at_once_with_exit_2() {
     let config = newsletter()
         .replace("language = \"de\"", "langage = \"de\"")
-        .replace("0 7 * * *", "at seven")
+        .replace("0 7 * * *", "61 7 * * *")
         + "[[feed]]\nurl = \"gopher://example.org\"\n[delivery]\nmailer = \"pigeon\"\n";
     let ran = Project::with_config(&config).run(&["send"]).expect(2);
     assert_eq!(ran.stdout, "");
@@ -14,7 +14,7 @@ fn a_bad_configuration_is_told_all_at_once_with_exit_2() {
         "config.toml has 5 problems:",
         "newsletter.language: is missing.",
         "line 6, newsletter.langage: is not a key that Tidings knows.\n      Did you mean `language`?",
-        "line 12, cadence.daily.cron: “at seven” is not a schedule",
+        "line 12, cadence.daily.cron: “61 7 * * *” is not a schedule",
         "line 18, feed[1].url: “gopher://example.org” is neither a web address nor a file.",
         "line 20, delivery.mailer: “pigeon” is not a way to send mail.\n      One of: maildir, smtp, sendmail.",
     ] {

@@ -14,7 +14,6 @@ CREATE TABLE feed (
 CREATE TABLE item (
     id         {id},
     key        TEXT NOT NULL UNIQUE,
-    feed       TEXT NOT NULL,
     source     TEXT NOT NULL,
     title      TEXT NOT NULL,
     url        TEXT,
@@ -24,9 +23,16 @@ CREATE TABLE item (
     language   TEXT,
     published  BIGINT NOT NULL,
     dated      BIGINT NOT NULL CHECK (dated IN (0, 1)),
-    first_seen BIGINT NOT NULL
+    arrived    BIGINT NOT NULL
 );
-CREATE INDEX item_published ON item (published);
+CREATE INDEX item_arrived ON item (arrived);
+
+-- Which feeds carry an item.
+CREATE TABLE item_feed (
+    item TEXT NOT NULL REFERENCES item (key),
+    feed TEXT NOT NULL,
+    PRIMARY KEY (item, feed)
+);
 
 CREATE TABLE subscriber (
     id           {id},
