@@ -74,25 +74,13 @@ impl Check {
                 says,
             });
         }
-        let store = match Store::open_for_rehearsal(&config.store).await {
-            Ok(store) => match store.count_deliveries(None).await {
-                Ok(counts) => (
-                    true,
-                    format!(
-                        "{}: {} sent, {} waiting",
-                        config.store.path().display(),
-                        counts.sent,
-                        counts.pending + counts.deferred
-                    ),
-                ),
-                Err(error) => (false, error.to_string()),
-            },
-            Err(error) => (false, format!("{error:#}")),
-        };
-        findings.push(Finding {
-            what: "store",
-            well: store.0,
-            says: store.1,
+        findings.extend(match Store::open_for_rehearsal(&config.store).await {
+            Ok(store) => stored(config, &store).await?,
+            Err(error) => vec![Finding {
+                what: "store",
+                well: false,
+                says: format!("{error:#}"),
+            }],
         });
         let way_out = match line::mailer(config) {
             Ok(mailer) => match mailer.probe().await {
@@ -125,4 +113,50 @@ impl Check {
             super::FAILED
         })
     }
+}
+
+/// What the store says: deliveries, and subscribers that get nothing.
+async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> {
+    let counts = store.count_deliveries().await?;
+    let mut says = format!("{}: {} sent", config.store.path().display(), counts.sent);
+    for (number, what) in [
+        (counts.pending + counts.deferred, "waiting"),
+        (counts.failed, "failed"),
+        (counts.unknown, "unanswered and not sent again"),
+    ] {
+        if number > 0 {
+            says.push_str(&format!(", {number} {what}"));
+        }
+    }
+    let mut findings = vec![Finding {
+        what: "store",
+        well: true,
+        says,
+    }];
+    let synced = store
+        .sync_configured(&config.subscribers, line::wall())
+        .await?;
+    let left = synced.left_alone.len() as u64;
+    if left > 0 {
+        findings.push(Finding {
+            what: "subscribers",
+            well: true,
+            says: format!(
+                "{} in the configuration but unsubscribed; `tidings subscribers add --confirmed ADDRESS` brings them back",
+                count(left, "is", "are")
+            ),
+        });
+    }
+    let stranded = line::stranded(config, store).await?;
+    if stranded > 0 {
+        findings.push(Finding {
+            what: "subscribers",
+            well: false,
+            says: format!(
+                "{} for a cadence or for topics that the configuration does not have, and get nothing",
+                count(stranded, "waits", "wait")
+            ),
+        });
+    }
+    Ok(findings)
 }

@@ -42,9 +42,13 @@ impl Init {
             );
             return Ok(super::FAILED);
         }
-        let ask = Asker {
-            asks: !self.yes && io::stdin().is_terminal(),
-        };
+        if !self.yes && !io::stdin().is_terminal() {
+            eprintln!(
+                "There is nobody to answer questions. `tidings init --yes` takes the suggested answers."
+            );
+            return Ok(super::USAGE);
+        }
+        let ask = Asker { asks: !self.yes };
         let german = |tag: &str| Language::from_tag(tag) == Some(Language::De);
         let language = ask.until("Language of the mails (de, en)", "en", |tag| {
             Language::from_tag(tag)
@@ -106,7 +110,19 @@ impl Init {
         } else {
             "https://hnrss.org/frontpage"
         };
-        let feed = ask.text("A feed to read", suggested)?;
+        let feed = ask.until("A feed to read", suggested, |text| {
+            let is_web = text.starts_with("https://") || text.starts_with("http://");
+            let valid = if is_web {
+                url::Url::parse(text).is_ok()
+            } else {
+                !text.contains("://")
+            };
+            if valid {
+                Ok(text.to_owned())
+            } else {
+                Err("Write its address, https://…, or the path of a file.".to_owned())
+            }
+        })?;
 
         let quoted = |text: &str| toml::Value::from(text).to_string();
         let text = NewConfig {
@@ -118,7 +134,9 @@ impl Init {
             topic: quoted(&topic),
             keywords: keywords
                 .split(',')
-                .map(|word| quoted(word.trim()))
+                .map(str::trim)
+                .filter(|word| !word.is_empty())
+                .map(quoted)
                 .collect::<Vec<_>>()
                 .join(", "),
             feed: quoted(&feed),
@@ -144,10 +162,17 @@ impl Init {
             .with_context(|| format!("creating {}", path.display()))?;
         file.write_all(text.as_bytes())
             .with_context(|| format!("writing {}", path.display()))?;
-        println!(
-            "{} is written. Next: tidings preview --open",
-            path.display()
-        );
+        if self.yes {
+            println!(
+                "{} is written. Put your own address and imprint into it; then: tidings preview --open",
+                path.display()
+            );
+        } else {
+            println!(
+                "{} is written. Next: tidings preview --open",
+                path.display()
+            );
+        }
         Ok(super::DONE)
     }
 }

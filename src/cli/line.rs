@@ -30,11 +30,10 @@ pub(super) async fn pass(
     store: &Store,
     mailer: &Mailer,
     now: DateTime<Utc>,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<RunReport> {
     let mut report = RunReport::new(now);
-    let synced = store.sync_configured(&config.subscribers, wall()).await?;
-    report.still_unsubscribed = synced.left_alone.len();
+    store.sync_configured(&config.subscribers, wall()).await?;
 
     let Some(collected) = collect_into(config, store, now, stop.clone()).await? else {
         report.stopped = true;
@@ -66,7 +65,14 @@ pub(super) async fn pass(
                 Decision::Skipped { slot }
             }
             Due::Edition { slot, window } => {
-                let (edition, _) = compose(config, store, cadence, slot, window, now).await?;
+                let composing = compose(config, store, cadence, slot, window, now);
+                let (edition, _) = tokio::select! {
+                    composed = composing => composed?,
+                    _ = stop.wait_for(|stop| *stop) => {
+                        report.stopped = true;
+                        return Ok(report);
+                    }
+                };
                 publish(store, &edition, blind).await?
             }
         };
@@ -75,12 +81,31 @@ pub(super) async fn pass(
             decision,
         });
     }
+    let published = |report: &CadenceReport| matches!(report.decision, Decision::Published { .. });
+    if report.cadences.iter().any(published) {
+        report.stranded = stranded(config, store).await?;
+    }
     report.delivery = send_due(config, store, mailer, stop).await?;
     report.stopped |= report
         .delivery
         .as_ref()
         .is_some_and(|delivered| delivered.stopped);
     Ok(report)
+}
+
+/// How many confirmed subscribers no edition of this configuration reaches.
+pub(super) async fn stranded(config: &Config, store: &Store) -> anyhow::Result<u64> {
+    let cadences: Vec<&str> = config
+        .cadences
+        .iter()
+        .map(|cadence| cadence.id.as_str())
+        .collect();
+    let topics: Vec<&str> = config
+        .topics
+        .iter()
+        .map(|topic| topic.id.as_str())
+        .collect();
+    Ok(store.count_stranded(&cadences, &topics).await?)
 }
 
 /// Fetches all feeds and stores what they gave; `None` when told to stop.
@@ -93,7 +118,7 @@ pub(super) async fn collect_into(
     let states = store.list_fetch_states().await?;
     let bar = bar("Fetching", config.feeds.len() as u64);
     let collecting = collect::collect(&config.feeds, &states, &config.collect, now, wall(), || {
-        bar.inc(1)
+        bar.inc(1);
     });
     let collected = tokio::select! {
         collected = collecting => collected?,

@@ -18,8 +18,13 @@ pub(super) struct SendLock {
 pub(super) enum Asked {
     /// We have it.
     Ours(SendLock),
-    /// Somebody else has it; who, in words.
-    Theirs(String),
+    /// Somebody else has it.
+    Theirs {
+        /// Who, in words.
+        holder: String,
+        /// Since when, as far as they said.
+        since: Option<DateTime<Utc>>,
+    },
 }
 
 /// Asks for the right to send from the store at `store`.
@@ -41,11 +46,8 @@ pub(super) fn ask(store: &Path, wall: DateTime<Utc>) -> anyhow::Result<Asked> {
     let mut file = open.with_context(|| format!("opening the lock {}", path.display()))?;
     match file.try_lock() {
         Ok(()) => {
-            let holder = format!(
-                "process {} since {}",
-                std::process::id(),
-                wall.format("%Y-%m-%d %H:%M:%S UTC")
-            );
+            let since = wall.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+            let holder = format!("process {} since {since}", std::process::id());
             file.set_len(0)?;
             file.write_all(holder.as_bytes())?;
             Ok(Asked::Ours(SendLock { file }))
@@ -55,11 +57,11 @@ pub(super) fn ask(store: &Path, wall: DateTime<Utc>) -> anyhow::Result<Asked> {
             let _ = file
                 .rewind()
                 .and_then(|()| file.read_to_string(&mut holder));
-            Ok(Asked::Theirs(if holder.is_empty() {
-                "another process".to_owned()
-            } else {
-                holder
-            }))
+            let since = holder
+                .rsplit_once(" since ")
+                .and_then(|(_, since)| DateTime::parse_from_rfc3339(since).ok());
+            let since = since.map(|since| since.to_utc());
+            Ok(Asked::Theirs { holder, since })
         }
         Err(TryLockError::Error(error)) => {
             Err(error).with_context(|| format!("locking {}", path.display()))
@@ -83,16 +85,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("store.db");
         let first = ask(&store, DateTime::UNIX_EPOCH).unwrap();
-        let Asked::Theirs(holder) = ask(&store, DateTime::UNIX_EPOCH).unwrap() else {
+        let Asked::Theirs { holder, since } = ask(&store, DateTime::UNIX_EPOCH).unwrap() else {
             panic!("the lock is taken")
         };
         assert_eq!(
             holder,
-            format!(
-                "process {} since 1970-01-01 00:00:00 UTC",
-                std::process::id()
-            )
+            format!("process {} since 1970-01-01T00:00:00Z", std::process::id())
         );
+        assert_eq!(since, Some(DateTime::UNIX_EPOCH));
         drop(first);
         assert!(matches!(
             ask(&store, DateTime::UNIX_EPOCH).unwrap(),

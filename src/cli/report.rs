@@ -21,8 +21,8 @@ pub(super) struct RunReport {
     pub cadences: Vec<CadenceReport>,
     /// What became of the deliveries that were due; absent when none was.
     pub delivery: Option<Delivered>,
-    /// How many subscribers of the configuration have unsubscribed.
-    pub still_unsubscribed: usize,
+    /// How many subscribers wait for a cadence or for topics that the newsletter does not have.
+    pub stranded: u64,
     /// The run was told to stop.
     pub stopped: bool,
 }
@@ -77,7 +77,7 @@ impl RunReport {
             collect: None,
             cadences: Vec::new(),
             delivery: None,
-            still_unsubscribed: 0,
+            stranded: 0,
             stopped: false,
         }
     }
@@ -109,13 +109,13 @@ impl RunReport {
         }
     }
 
-    /// All that happened, for somebody who watches.
+    /// All that went well, for somebody who watches.
     pub(super) fn summary(&self, timezone: Tz) -> String {
         let mut text = String::new();
         if let Some(collect) = &self.collect {
             let _ = writeln!(text, "{}", collect.summary());
         }
-        for cadence in &self.cadences {
+        for cadence in self.cadences.iter().filter(|cadence| !cadence.is_trouble()) {
             let _ = writeln!(text, "{}", cadence.sentence(timezone));
         }
         match &self.delivery {
@@ -136,13 +136,8 @@ impl RunReport {
     /// What somebody must know who does not watch: everything that is not well.
     pub(super) fn trouble(&self, timezone: Tz) -> String {
         let mut text = String::new();
-        for cadence in &self.cadences {
-            if matches!(
-                cadence.decision,
-                Decision::Quiet { .. } | Decision::Postponed { .. } | Decision::Skipped { .. }
-            ) {
-                let _ = writeln!(text, "{}", cadence.sentence(timezone));
-            }
+        for cadence in self.cadences.iter().filter(|cadence| cadence.is_trouble()) {
+            let _ = writeln!(text, "{}", cadence.sentence(timezone));
         }
         if let Some(collect) = &self.collect {
             text.push_str(&failures(&collect.failures));
@@ -182,15 +177,11 @@ impl RunReport {
                 );
             }
         }
-        if self.still_unsubscribed > 0 {
+        if self.stranded > 0 {
             let _ = writeln!(
                 text,
-                "{} in the configuration but unsubscribed; `tidings subscribers add --confirmed ADDRESS` brings them back.",
-                count(
-                    self.still_unsubscribed as u64,
-                    "subscriber is",
-                    "subscribers are"
-                )
+                "{} for a cadence or for topics that the configuration does not have, and got nothing.",
+                count(self.stranded, "subscriber waits", "subscribers wait")
             );
         }
         if self.stopped {
@@ -218,6 +209,14 @@ impl CollectReport {
 }
 
 impl CadenceReport {
+    /// Whether somebody who does not watch must know.
+    fn is_trouble(&self) -> bool {
+        matches!(
+            self.decision,
+            Decision::Quiet { .. } | Decision::Postponed { .. } | Decision::Skipped { .. }
+        )
+    }
+
     fn sentence(&self, timezone: Tz) -> String {
         let name = &self.cadence;
         match &self.decision {

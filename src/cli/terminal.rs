@@ -24,9 +24,7 @@ pub(super) fn stop_signal() -> watch::Receiver<bool> {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         interrupt().await;
-        eprintln!(
-            "Stopping after the messages that are on their way. Interrupt again to stop at once."
-        );
+        eprintln!("Stopping in good order. Interrupt again to stop at once.");
         let _ = stop.send(true);
         interrupt().await;
         std::process::exit(super::INTERRUPTED.into());

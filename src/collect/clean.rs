@@ -12,6 +12,8 @@ use html5ever::tokenizer::{
     states::RawKind,
 };
 
+use crate::model::is_unwanted;
+
 /// The text of an HTML fragment on one line: tags gone, entities resolved, white space folded, control
 /// and bidirectional-override characters out.
 pub fn html_text(html: &str) -> String {
@@ -55,15 +57,6 @@ pub(super) fn shorten(mut text: String, max: usize) -> String {
         .unwrap_or(end);
     text.truncate(cut);
     text
-}
-
-/// Invisible or order-changing: zero-width space, bidi overrides and isolates, BOM, soft hyphen, replacement
-/// character, non-characters. The joiners U+200C and U+200D stay: emoji and several scripts need them.
-fn is_unwanted(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffd}' | '\u{fdd0}'..='\u{fdef}')
-        || (c as u32) & 0xfffe == 0xfffe
 }
 
 /// Gathers the character tokens outside of elements whose content is not text for people.

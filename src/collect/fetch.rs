@@ -121,6 +121,8 @@ async fn get(
     state: Option<&FetchState>,
     max_bytes: u64,
 ) -> Result<Fetched, FetchFailure> {
+    let conditional =
+        state.is_some_and(|state| state.etag.is_some() || state.last_modified.is_some());
     let mut request = client.get(url.clone());
     if let Some(etag) = state.and_then(|state| state.etag.as_deref()) {
         request = request.header(header::IF_NONE_MATCH, etag);
@@ -133,7 +135,8 @@ async fn get(
         .await
         .map_err(|error| unreachable_failure(&error))?;
     match response.status().as_u16() {
-        304 => return Ok(Fetched::NotModified),
+        // Only an answer to our condition; without one there is nothing that could be unchanged.
+        304 if conditional => return Ok(Fetched::NotModified),
         200 => {}
         status => return Err(FetchFailure::Status(status)),
     }

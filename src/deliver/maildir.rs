@@ -44,5 +44,9 @@ pub(super) async fn store(path: &Path, mail: &Mail) -> anyhow::Result<Outcome> {
     tokio::fs::rename(&temporary, path.join("new").join(&name))
         .await
         .with_context(failed)?;
+    // The name must survive a power cut as well as the mail.
+    if let Ok(folder) = tokio::fs::File::open(path.join("new")).await {
+        folder.sync_all().await.with_context(failed)?;
+    }
     Ok(Outcome::Accepted)
 }

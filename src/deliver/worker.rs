@@ -279,17 +279,20 @@ fn mail(
     message(newsletter, edition, digest, &recipient)
 }
 
+/// An edition and its digest for one audience.
+type Rendered = (Arc<Edition>, Arc<Digest>);
+
 /// Makes the digests, each once.
 struct Press<'a, R> {
     job: &'a Job<'a, R>,
-    digests: Mutex<HashMap<(EditionId, Audience), (Arc<Edition>, Arc<Digest>)>>,
+    digests: Mutex<HashMap<(EditionId, Audience), Rendered>>,
 }
 
 impl<R> Press<'_, R>
 where
     R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
 {
-    async fn digest(&self, delivery: &Delivery) -> anyhow::Result<(Arc<Edition>, Arc<Digest>)> {
+    async fn digest(&self, delivery: &Delivery) -> anyhow::Result<Rendered> {
         let key = (delivery.edition.clone(), delivery.audience.clone());
         // Held while it is made, so that two workers do not make the same one.
         let mut digests = self.digests.lock().await;

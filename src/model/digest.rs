@@ -17,9 +17,9 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Stands for the subscriber's link to unsubscribe. Only characters that no HTML or URL escaping
-    /// changes; a feed cannot write it, because feed text never holds a URL scheme of ours.
-    pub const UNSUBSCRIBE: &'static str = "tidings-link:unsubscribe";
+    /// Stands for the subscriber's link to unsubscribe. No feed can write it: text from outside never has
+    /// private-use characters ([`is_unwanted`](crate::model::is_unwanted)), nor does a URL.
+    pub const UNSUBSCRIBE: &'static str = "\u{e000}unsubscribe\u{e001}";
 
     /// The HTML and text bodies for one subscriber. `unsubscribe` is a URL whose reserved characters are
     /// percent-encoded, so it stands in HTML and in text as it is.

@@ -85,7 +85,7 @@ pub enum FetchFailure {
     #[error("has no valid TLS certificate or speaks no TLS that we do ({0})")]
     Tls(String),
     /// The whole answer did not arrive in time; the limit in seconds.
-    #[error("did not answer within {0} s; the next run tries again (`collect.timeout`)")]
+    #[error("did not answer in full within {0} s; the next run tries again (`collect.timeout`)")]
     Timeout(u64),
     /// Another status than 200 or 304.
     #[error("answered {0}{hint}", hint = status_hint(*.0))]

@@ -13,6 +13,7 @@ mod language;
 mod newsletter;
 mod story;
 mod subscriber;
+mod text;
 mod topic;
 
 pub use address::{Address, AddressError};
@@ -25,6 +26,7 @@ pub use language::Language;
 pub use newsletter::{Cadence, CadenceId, Newsletter};
 pub use story::{Composition, LeftOut, Reason, Score, Story};
 pub use subscriber::{NewSubscriber, Subscriber, SubscriberState, clean_name};
+pub use text::is_unwanted;
 pub use topic::{Topic, TopicId};
 
 /// Declares a newtype over `String` for an identifier that the configuration or the store gives.

@@ -70,6 +70,7 @@ pub struct NewSubscriber {
 pub fn clean_name(text: &str) -> String {
     let text: String = text
         .chars()
+        .filter(|c| !super::is_unwanted(*c))
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     text.split_whitespace()

@@ -128,19 +128,24 @@ fn render(edition: &Edition, language: Language) -> Digest {
     digest(&newsletter(), edition, &Audience::everything(language)).unwrap()
 }
 
+/// The HTML and text bodies as one subscriber gets them.
+fn personal(language: Language) -> (String, String) {
+    render(&sample(), language).personal("mailto:x@example.org?subject=unsubscribe%20y@example.org")
+}
+
 #[test]
 fn the_german_text_reads_well() {
-    insta::assert_snapshot!(render(&sample(), Language::De).text);
+    insta::assert_snapshot!(personal(Language::De).1);
 }
 
 #[test]
 fn the_english_text_reads_well() {
-    insta::assert_snapshot!(render(&sample(), Language::En).text);
+    insta::assert_snapshot!(personal(Language::En).1);
 }
 
 #[test]
 fn the_html_has_its_styles_on_its_elements() {
-    let html = render(&sample(), Language::De).html;
+    let (html, _) = personal(Language::De);
     insta::assert_snapshot!(html);
     let (head, body) = html.split_once("<body").unwrap();
     assert!(

@@ -206,17 +206,13 @@ impl Store {
         tx.commit().await
     }
 
-    /// Where the deliveries of an edition stand; of all editions when `edition` is `None`.
+    /// Where all deliveries stand.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn count_deliveries(
-        &self,
-        edition: Option<&EditionId>,
-    ) -> sqlx::Result<DeliveryCounts> {
+    pub async fn count_deliveries(&self) -> sqlx::Result<DeliveryCounts> {
         let mut connection = self.connection().await;
-        let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM delivery WHERE $1 IS NULL OR edition = $1 GROUP BY state")
-            .bind(edition.map(|id| id.as_str().to_owned()))
+        let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM delivery GROUP BY state")
             .fetch_all(&mut *connection)
             .await?;
         let mut counts = DeliveryCounts::default();

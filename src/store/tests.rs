@@ -445,7 +445,7 @@ async fn a_deferred_delivery_waits_for_its_time_and_an_ended_one_for_ever() {
             .collect::<Vec<_>>(),
         [claimed[0].id]
     );
-    let counts = store.count_deliveries(None).await.unwrap();
+    let counts = store.count_deliveries().await.unwrap();
     assert_eq!((counts.failed, counts.unknown, counts.pending), (1, 1, 1));
 }
 

@@ -206,3 +206,146 @@ fn feeds_are_listed_and_checked() {
         "a check stores nothing"
     );
 }
+
+#[test]
+fn adding_somebody_again_changes_only_what_is_said() {
+    let project = Project::shipped();
+    let row = || {
+        let rows = project
+            .run(&["subscribers", "list", "--json"])
+            .expect(0)
+            .json();
+        let dora = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["address"] == "dora@example.org")
+            .unwrap();
+        format!(
+            "{} {} {} {} {}",
+            dora["name"], dora["state"], dora["cadence"], dora["language"], dora["topics"]
+        )
+    };
+    let add = |more: &[&str]| {
+        project
+            .run(&[&["subscribers", "add", "dora@example.org"], more].concat())
+            .expect(0)
+            .stderr
+    };
+    add(&[
+        "--confirmed",
+        "--name",
+        "Dora",
+        "--cadence",
+        "weekly",
+        "--topic",
+        "ki",
+    ]);
+    assert_eq!(row(), "\"Dora\" \"confirmed\" \"weekly\" null [\"ki\"]");
+    assert_eq!(
+        add(&["--language", "en"]),
+        "",
+        "nobody is told that a confirmed person is pending"
+    );
+    assert_eq!(row(), "\"Dora\" \"confirmed\" \"weekly\" \"en\" [\"ki\"]");
+
+    project
+        .run(&["subscribers", "remove", "dora@example.org"])
+        .expect(0);
+    let said = add(&[]);
+    assert!(
+        said.contains("They have unsubscribed, and stay so"),
+        "{said}"
+    );
+    assert!(row().contains("unsubscribed"));
+    add(&["--confirmed"]);
+    assert_eq!(row(), "\"Dora\" \"confirmed\" \"weekly\" \"en\" [\"ki\"]");
+
+    let ran = project
+        .run(&[
+            "subscribers",
+            "add",
+            "anna@example.org",
+            "--cadence",
+            "weekly",
+        ])
+        .expect(2);
+    assert!(
+        ran.stderr
+            .contains("The configuration names this subscriber"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn who_is_confirmed_by_the_configuration_alone_is_so_no_longer_without_it() {
+    let project = Project::shipped();
+    project
+        .run(&["subscribers", "add", "zoe@example.org"])
+        .expect(0);
+    project.edit_config("ben@example.org", "zoe@example.org");
+    let state = || {
+        let list = project.run(&["subscribers", "list"]).expect(0).stdout;
+        let line = list
+            .lines()
+            .find(|line| line.starts_with("zoe@"))
+            .unwrap()
+            .to_owned();
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(state(), "confirmed");
+    project.edit_config("zoe@example.org", "ben@example.org");
+    assert_eq!(state(), "pending");
+}
+
+#[test]
+fn subscribers_whose_cadence_is_gone_are_counted() {
+    let project = Project::shipped();
+    project
+        .run(&[
+            "subscribers",
+            "add",
+            "--confirmed",
+            "dora@example.org",
+            "--cadence",
+            "weekly",
+        ])
+        .expect(0);
+    project.edit_config("[cadence.weekly]", "[cadence.monthly]");
+    project.edit_config("cadence = \"weekly\"", "cadence = \"monthly\"");
+    let checked = project.run(&["check"]).expect(1).stdout;
+    assert!(
+        checked.contains("✗ subscribers   1 waits for a cadence"),
+        "{checked}"
+    );
+    let sent = project.run(&["send"]).expect(0).stderr;
+    assert!(sent.contains("1 subscriber waits for a cadence"), "{sent}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_read_enough_is_no_error() {
+    let project = Project::shipped();
+    let list: String = (0..5_000)
+        .map(|n| format!("reader{n}@example.org\n"))
+        .collect();
+    std::fs::write(project.path("list.csv"), format!("address\n{list}")).unwrap();
+    project
+        .run(&["subscribers", "import", "list.csv", "--confirmed"])
+        .expect(0);
+    for what in ["list", "export"] {
+        let mut command = project.command(&["subscribers", what]);
+        let mut child = command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(
+            (output.status.code(), output.stderr.as_slice()),
+            (Some(0), &b""[..])
+        );
+    }
+}

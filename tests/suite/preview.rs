@@ -26,7 +26,7 @@ fn the_shipped_configuration_works_on_a_fresh_machine() {
     let before = contents(&project);
     let ran = project.run(&["preview"]).expect(0);
     assert!(
-        ran.stdout.contains("daily: 15 stories since"),
+        ran.stdout.contains("daily: 14 stories since"),
         "{}",
         ran.stdout
     );

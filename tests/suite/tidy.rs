@@ -90,9 +90,3 @@ fn only_the_store_speaks_sql() {
         );
     }
 }
-
-#[test]
-fn every_mail_has_both_bodies() {
-    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
-    assert!(templates.join("digest.html").exists() && templates.join("digest.txt").exists());
-}
