@@ -74,14 +74,16 @@ impl Check {
                 says,
             });
         }
-        findings.extend(match Store::open_for_rehearsal(&config.store).await {
-            Ok(store) => stored(config, &store).await?,
-            Err(error) => vec![Finding {
-                what: "store",
-                well: false,
-                says: format!("{error:#}"),
-            }],
-        });
+        findings.extend(
+            match Store::open_for_rehearsal(&config.store, &config.newsletter.id).await {
+                Ok(store) => stored(config, &store).await?,
+                Err(error) => vec![Finding {
+                    what: "store",
+                    well: false,
+                    says: format!("{error:#}"),
+                }],
+            },
+        );
         let way_out = match line::mailer(config) {
             Ok(mailer) => match mailer.probe().await {
                 Ok(()) => (true, format!("{} is ready", mailer.describe())),

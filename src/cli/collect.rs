@@ -16,7 +16,7 @@ pub(super) struct Collect {
 
 impl Collect {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let store = Store::open(&config.store).await?;
+        let store = Store::open(&config.store, &config.newsletter.id).await?;
         let now = super::now(config, None);
         let Some(collected) =
             line::collect_into(config, &store, now, terminal::stop_signal()).await?

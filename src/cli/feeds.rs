@@ -39,7 +39,7 @@ struct Row {
 
 impl Feeds {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let store = Store::open_for_rehearsal(&config.store).await?;
+        let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
         let (output, collected) = match self {
             Self::List(output) => (output, None),
             Self::Check(output) => {
@@ -63,6 +63,7 @@ impl Feeds {
                 row(feed, states.get(&feed.key), items)
             })
             .collect();
+        drop(store);
         if output.json {
             super::print_json(&rows)?;
         } else {

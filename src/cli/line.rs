@@ -126,7 +126,7 @@ pub(super) async fn collect_into(
     };
     bar.finish_and_clear();
     let saved = store
-        .save_collected(&collected.items, &collected.states)
+        .save_collected(&collected.items, &collected.states, now)
         .await?;
     Ok(Some(CollectReport {
         feeds: config.feeds.len(),

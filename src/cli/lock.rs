@@ -57,6 +57,10 @@ pub(super) fn ask(store: &Path, wall: DateTime<Utc>) -> anyhow::Result<Asked> {
             let _ = file
                 .rewind()
                 .and_then(|()| file.read_to_string(&mut holder));
+            if holder.is_empty() {
+                // It has only just begun, or is just about to end.
+                "another process".clone_into(&mut holder);
+            }
             let since = holder
                 .rsplit_once(" since ")
                 .and_then(|(_, since)| DateTime::parse_from_rfc3339(since).ok());

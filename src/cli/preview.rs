@@ -124,7 +124,7 @@ impl Preview {
             );
             return Ok(super::USAGE);
         }
-        let store = Store::open_for_rehearsal(&config.store).await?;
+        let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
         let Some(collected) =
             line::collect_into(config, &store, now, terminal::stop_signal()).await?
         else {
@@ -147,6 +147,7 @@ impl Preview {
                 files,
             });
         }
+        drop(store);
         let why = self.out.join("report.html");
         std::fs::write(
             &why,

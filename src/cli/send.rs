@@ -46,7 +46,7 @@ impl Send {
             Asked::Ours(lock) => lock,
             Asked::Theirs { holder, since } => {
                 // Under cron this is the normal end of a run that meets a long one, unless that one is stuck.
-                let stuck = since.is_none_or(|since| line::wall() - since > STUCK);
+                let stuck = since.is_some_and(|since| line::wall() - since > STUCK);
                 if stuck || terminal::is_watched() {
                     eprintln!(
                         "Another tidings send is at work on {} ({holder}). Nothing was done; it takes care of what is due.",
@@ -56,7 +56,7 @@ impl Send {
                 return Ok(if stuck { super::FAILED } else { super::DONE });
             }
         };
-        let store = Store::open(&config.store).await?;
+        let store = Store::open(&config.store, &config.newsletter.id).await?;
         let released = store.release_claims().await?;
         if released > 0 {
             tracing::info!(
@@ -118,7 +118,7 @@ async fn test_copy(
         return Ok(super::USAGE);
     }
     let now = super::now(config, None);
-    let store = Store::open_for_rehearsal(&config.store).await?;
+    let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
     if line::collect_into(config, &store, now, terminal::stop_signal())
         .await?
         .is_none()

@@ -1,6 +1,5 @@
 //! `tidings subscribers`: who gets mail.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -14,10 +13,10 @@ use super::line::wall;
 use super::report::count;
 use crate::config::Config;
 use crate::model::{
-    Address, CadenceId, Language, NewSubscriber, Subscriber, SubscriberState, TopicId, clean_name,
+    Address, CadenceId, Choices, Language, Subscriber, SubscriberState, TopicId, clean_name,
 };
 use crate::store::{Origin, Store, Subscribed};
-use crate::subscribe::{CsvWriter, Rules, read_csv};
+use crate::subscribe::{CsvWriter, Listed, Rules, read_csv};
 
 /// How many subscribers are read from the store at a time.
 const PAGE: u32 = 1_000;
@@ -90,7 +89,7 @@ pub(super) struct Remove {
 
 impl Subscribers {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let store = Store::open(&config.store).await?;
+        let store = Store::open(&config.store, &config.newsletter.id).await?;
         store.sync_configured(&config.subscribers, wall()).await?;
         match self {
             Self::Add(add) => add.run(config, &store).await,
@@ -163,36 +162,25 @@ impl Add {
             );
             return Ok(super::USAGE);
         }
-        // What is not said stays as it is.
-        let known = store.find_subscriber(&self.address).await?;
-        let before = known.as_ref().map(|subscriber| &subscriber.profile);
-        let topics: BTreeSet<TopicId> = self.topics.into_iter().map(TopicId).collect();
-        let person = NewSubscriber {
-            name: match (self.name, before) {
-                (Some(name), _) => clean_name(&name),
-                (None, before) => before.map(|person| person.name.clone()).unwrap_or_default(),
-            },
-            cadence: match (self.cadence, before) {
-                (None, Some(before)) => before.cadence.clone(),
-                (cadence, _) => CadenceId(cadence.unwrap_or_else(|| rules.cadences[0].to_owned())),
-            },
-            language: self
-                .language
-                .or_else(|| before.and_then(|person| person.language)),
-            topics: match before {
-                Some(before) if topics.is_empty() => before.topics.clone(),
-                _ => topics,
-            },
-            address: self.address,
+        let known = store
+            .find_subscribers(std::slice::from_ref(&self.address))
+            .await?;
+        let known = known.get(&key);
+        let choices = Choices {
+            name: self.name.map(|name| clean_name(&name)),
+            cadence: self.cadence.map(CadenceId),
+            language: self.language,
+            topics: self.topics.into_iter().map(TopicId).collect(),
         };
+        let before = known.map(|subscriber| &subscriber.profile);
+        let person = choices.over(self.address, before, &config.cadences[0].id);
         let confirmed_at = self.confirmed.then_some(rules.now);
         let entry = [(person, rules.state, confirmed_at)];
         let subscribed = store
             .create_subscribers(&entry, Origin::Command, rules.now)
             .await?;
         println!("{}", sentence(&subscribed));
-        let state = known.map_or(SubscriberState::Pending, |subscriber| subscriber.state);
-        match state {
+        match known.map_or(SubscriberState::Pending, |subscriber| subscriber.state) {
             _ if self.confirmed => {}
             SubscriberState::Confirmed => {}
             SubscriberState::Pending => {
@@ -225,26 +213,31 @@ impl Import {
             let file = File::open(&self.file).with_context(|| format!("opening {name}"))?;
             read_csv(file, &rules).with_context(|| format!("reading {name}"))?
         };
+        let addresses: Vec<Address> = people.iter().map(|listed| listed.address.clone()).collect();
+        let known = store.find_subscribers(&addresses).await?;
+        let entry = |listed: Listed| {
+            let before = known.get(&listed.address.key()).map(|known| &known.profile);
+            let cadence = &config.cadences[0].id;
+            let person = listed.choices.over(listed.address, before, cadence);
+            (person, listed.state, listed.confirmed_at)
+        };
+        let people: Vec<_> = people.into_iter().map(entry).collect();
         let subscribed = store
             .create_subscribers(&people, Origin::Import, rules.now)
             .await?;
         println!("{}", sentence(&subscribed));
         let left_alone = subscribed.left_alone.len() as u64;
         if left_alone > 0 {
-            println!(
-                "{} left alone: they have unsubscribed.",
-                count(left_alone, "person was", "people were")
-            );
+            let who = count(left_alone, "person was", "people were");
+            println!("{who} left alone: they have unsubscribed.");
         }
-        let pending = people
-            .iter()
-            .filter(|(_, state, _)| *state == SubscriberState::Pending)
-            .count() as u64;
-        if pending > 0 {
-            eprintln!(
-                "{} pending and get no mail; --confirmed says that they have agreed.",
-                count(pending, "is", "are")
+        if subscribed.pending > 0 {
+            let who = count(
+                subscribed.pending,
+                "person is pending and gets",
+                "people are pending and get",
             );
+            eprintln!("{who} no mail; --confirmed says that they have agreed.");
         }
         for bad in &bad {
             eprintln!("Not taken, {bad}.");
@@ -364,7 +357,7 @@ impl<'a> From<&'a Subscriber> for Row<'a> {
 
 impl Remove {
     async fn run(self, store: &Store) -> anyhow::Result<u8> {
-        if store.unsubscribe(&self.address).await? {
+        if store.unsubscribe(&self.address, wall()).await? {
             println!("Unsubscribed. What was on its way to them is cancelled.");
             Ok(super::DONE)
         } else {

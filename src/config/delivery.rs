@@ -12,9 +12,9 @@ pub(super) fn store_url(mut table: Table<'_, '_>, folder: &Path) -> Option<Store
     let hint = "Write \"sqlite:tidings.db\".";
     let asked = table.get("url").is_some();
     let url = table.parsed("url", hint, |text| match text.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() => {
-            Ok(StoreUrl::Sqlite(folder.join(path.trim_start_matches("//"))))
-        }
+        Some(("sqlite", path)) if !path.is_empty() => Ok(StoreUrl::Sqlite(
+            folder.join(path.strip_prefix("//").unwrap_or(path)),
+        )),
         _ => Err(format!("“{text}” is not a store that Tidings knows")),
     });
     table.done();

@@ -35,6 +35,9 @@ use crate::model::Outcome;
 /// earlier does not know whether the server has taken it (RFC 1047).
 const FINAL_ANSWER: Duration = Duration::from_secs(600);
 
+/// After how many conversations in a row that broke off a server counts as unusable.
+const BREAKS: usize = 3;
+
 /// A mail server, ready to open connections to.
 pub struct Relay {
     options: SmtpOptions,
@@ -76,6 +79,7 @@ pub(super) struct Session<'r> {
     relay: &'r Relay,
     connection: Option<AsyncSmtpConnection>,
     sent_on_connection: usize,
+    breaks: usize,
 }
 
 /// Where a conversation about one message broke off.
@@ -92,6 +96,7 @@ impl<'r> Session<'r> {
             relay,
             connection: None,
             sent_on_connection: 0,
+            breaks: 0,
         }
     }
 
@@ -102,23 +107,33 @@ impl<'r> Session<'r> {
         Ok(())
     }
 
-    /// Sends one mail. A connection that turns out to be dead before the message was sent is opened anew once;
-    /// `Err` says that the server cannot be used and nothing was sent.
+    /// Sends one mail. A connection that turns out to be dead before the message was sent is opened anew once.
+    ///
+    /// `Err` says that the server cannot be used and nothing was sent: it does not let us in, or it has broken
+    /// off [`BREAKS`] conversations in a row. A single one may be about this recipient, and must not keep
+    /// the others from theirs.
     pub(super) async fn send(&mut self, mail: &Mail) -> anyhow::Result<Outcome> {
         if self.sent_on_connection >= self.relay.options.messages_per_connection {
             self.close().await;
         }
         let reused = self.connection.is_some();
-        match self.send_once(mail).await? {
-            Err(Broken::Before(_)) if reused => {}
-            Err(Broken::Before(what)) => anyhow::bail!("{}: {what}", self.name()),
-            Err(Broken::After(what)) => return Ok(Outcome::Unknown(what)),
-            Ok(outcome) => return Ok(outcome),
+        let mut result = self.send_once(mail).await?;
+        if reused && matches!(result, Err(Broken::Before(_))) {
+            result = self.send_once(mail).await?;
         }
-        match self.send_once(mail).await? {
-            Err(Broken::Before(what)) => anyhow::bail!("{}: {what}", self.name()),
+        match result {
+            Ok(outcome) => {
+                self.breaks = 0;
+                Ok(outcome)
+            }
             Err(Broken::After(what)) => Ok(Outcome::Unknown(what)),
-            Ok(outcome) => Ok(outcome),
+            Err(Broken::Before(what)) => {
+                self.breaks += 1;
+                if self.breaks >= BREAKS {
+                    anyhow::bail!("{}: {what}", self.name());
+                }
+                Ok(Outcome::Deferred(what))
+            }
         }
     }
 

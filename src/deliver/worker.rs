@@ -158,6 +158,11 @@ where
         let Some(delivery) = claimed.front() else {
             break Ok(());
         };
+        if !job.store.is_wanted(delivery.id).await? {
+            claimed.pop_front();
+            progress();
+            continue;
+        }
         let outcome = if expired(delivery, (job.wall)(), job.retry_for) {
             Outcome::Rejected(
                 "its time had passed before it could be sent (`delivery.retry_for`)".to_owned(),

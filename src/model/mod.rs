@@ -25,7 +25,7 @@ pub use item::{Item, ItemKey};
 pub use language::Language;
 pub use newsletter::{Cadence, CadenceId, Newsletter};
 pub use story::{Composition, LeftOut, Reason, Score, Story};
-pub use subscriber::{NewSubscriber, Subscriber, SubscriberState, clean_name};
+pub use subscriber::{Choices, NewSubscriber, Subscriber, SubscriberState, clean_name};
 pub use text::is_unwanted;
 pub use topic::{Topic, TopicId};
 

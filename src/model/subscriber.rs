@@ -66,6 +66,48 @@ pub struct NewSubscriber {
     pub topics: BTreeSet<TopicId>,
 }
 
+/// What somebody said about what they want; what they did not say stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choices {
+    /// Their name.
+    pub name: Option<String>,
+    /// The cadence they pick.
+    pub cadence: Option<CadenceId>,
+    /// The language they pick.
+    pub language: Option<Language>,
+    /// The topics they pick; empty means that they said nothing.
+    pub topics: BTreeSet<TopicId>,
+}
+
+impl Choices {
+    /// These choices of `address`, over what was known `before`; `cadence` is for somebody new.
+    pub fn over(
+        self,
+        address: Address,
+        before: Option<&NewSubscriber>,
+        cadence: &CadenceId,
+    ) -> NewSubscriber {
+        let before = before.cloned().unwrap_or(NewSubscriber {
+            address: address.clone(),
+            name: String::new(),
+            cadence: cadence.clone(),
+            language: None,
+            topics: BTreeSet::new(),
+        });
+        NewSubscriber {
+            address,
+            name: self.name.unwrap_or(before.name),
+            cadence: self.cadence.unwrap_or(before.cadence),
+            language: self.language.or(before.language),
+            topics: if self.topics.is_empty() {
+                before.topics
+            } else {
+                self.topics
+            },
+        }
+    }
+}
+
 /// A person's name as it may stand in a header: one line, no control characters, at most 80 characters.
 pub fn clean_name(text: &str) -> String {
     let text: String = text

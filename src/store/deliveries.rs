@@ -112,10 +112,14 @@ impl Store {
         let ids = super::array(ids);
         let leased = "CAST(r.value->>'v' AS BIGINT) FROM {rows}";
         let sql = self.with_rows(&format!(
-            "UPDATE delivery SET state = 'cancelled' WHERE id IN (SELECT {leased})
+            "UPDATE delivery SET state = 'cancelled', ended_at = $2 WHERE id IN (SELECT {leased})
              AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber AND s.state <> 'confirmed')"
         ));
-        sqlx::query(sql).bind(&ids).execute(&mut *tx).await?;
+        sqlx::query(sql)
+            .bind(&ids)
+            .bind(wall.timestamp())
+            .execute(&mut *tx)
+            .await?;
 
         let sql = self.with_rows(&format!(
             "SELECT t.subscriber, t.topic FROM subscriber_topic t
@@ -160,6 +164,19 @@ impl Store {
             .map(delivery)
             .collect::<anyhow::Result<_>>()
             .map(Some)
+    }
+
+    /// Whether a claimed delivery is still wanted: its subscriber may have left a moment ago.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_wanted(&self, id: DeliveryId) -> sqlx::Result<bool> {
+        let mut connection = self.connection().await;
+        let state: String = sqlx::query_scalar("SELECT state FROM delivery WHERE id = $1")
+            .bind(id.0)
+            .fetch_one(&mut *connection)
+            .await?;
+        Ok(state == DeliveryState::Leased.word())
     }
 
     /// Gives deliveries back that were claimed and not tried.

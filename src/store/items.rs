@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -27,8 +28,9 @@ impl Store {
     /// They belong into one transaction: a stored `ETag` without the items that came with it would
     /// lose them, because the next answer is "not modified".
     ///
-    /// A known item takes the new texts but keeps its outlet and the earlier dates: an edited article is an
-    /// update, not news.
+    /// A known item takes the new texts but keeps its outlet, the earlier date and the moment at which it
+    /// became news: an edited article is an update. Only an announcement, whose moment is still to come at
+    /// `now`, may be moved forward.
     ///
     /// # Errors
     /// When the database fails; nothing is written then.
@@ -36,6 +38,7 @@ impl Store {
         &self,
         items: &[Item],
         states: &[(FeedKey, FetchState)],
+        now: DateTime<Utc>,
     ) -> sqlx::Result<Saved> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
@@ -45,19 +48,30 @@ impl Store {
             .iter()
             .flat_map(|item| item.feeds.iter().map(move |feed| (&item.key, feed)))
             .collect();
-        let mut distinct = HashSet::new();
-        let items: Vec<&Item> = items
-            .iter()
-            .filter(|item| distinct.insert(&item.key))
-            .collect();
+        // One item of several feeds: it is news from the moment that any of them made it news.
+        let mut places: HashMap<&ItemKey, usize> = HashMap::new();
+        let mut distinct: Vec<(&Item, DateTime<Utc>)> = Vec::new();
+        for item in items {
+            match places.get(&item.key) {
+                Some(&place) if item.arrived <= now => {
+                    distinct[place].1 = distinct[place].1.max(item.arrived);
+                }
+                Some(_) => {}
+                None => {
+                    places.insert(&item.key, distinct.len());
+                    distinct.push((item, item.arrived));
+                }
+            }
+        }
+        let items = distinct;
         for batch in items.chunks(BATCH) {
             let rows: Vec<_> = batch
                 .iter()
-                .map(|item| {
+                .map(|(item, arrived)| {
                     json!({
                         "key": item.key, "source": item.source, "title": item.title, "url": item.url,
                         "summary": item.summary, "words": item.words, "author": item.author, "language": item.language,
-                        "published": item.published.timestamp(), "dated": i64::from(item.dated), "arrived": item.arrived.timestamp(),
+                        "published": item.published.timestamp(), "dated": i64::from(item.dated), "arrived": arrived.timestamp(),
                     })
                 })
                 .collect();
@@ -72,10 +86,11 @@ impl Store {
                     title = excluded.title, summary = excluded.summary, words = excluded.words,
                     author = excluded.author, language = excluded.language,
                     published = CASE WHEN excluded.published < item.published THEN excluded.published ELSE item.published END,
-                    arrived = CASE WHEN excluded.arrived < item.arrived THEN excluded.arrived ELSE item.arrived END",
+                    arrived = CASE WHEN item.arrived > $2 AND excluded.arrived < item.arrived THEN excluded.arrived ELSE item.arrived END",
             );
             sqlx::query(sql)
                 .bind(serde_json::Value::from(rows).to_string())
+                .bind(now.timestamp())
                 .execute(&mut *tx)
                 .await?;
         }

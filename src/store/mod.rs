@@ -93,11 +93,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store at `url`, creating it and bringing it up to date where necessary.
+    /// Opens the store of `newsletter` at `url`, creating it and bringing it up to date where necessary.
     ///
     /// # Errors
-    /// When the file cannot be opened, is no database, or was written by a newer Tidings.
-    pub async fn open(url: &StoreUrl) -> anyhow::Result<Self> {
+    /// When the file cannot be opened, is no database, was written by a newer Tidings, or holds another
+    /// newsletter.
+    pub async fn open(url: &StoreUrl, newsletter: &str) -> anyhow::Result<Self> {
         let path = url.path();
         if let Some(folder) = path
             .parent()
@@ -109,7 +110,7 @@ impl Store {
         }
         create_private(path).with_context(|| format!("creating the store {}", path.display()))?;
         let address = sqlite_address(path, "rw")?;
-        Self::connect(&address)
+        Self::connect(&address, newsletter)
             .await
             .with_context(|| format!("opening the store {}", path.display()))
     }
@@ -123,21 +124,21 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub async fn open_for_rehearsal(url: &StoreUrl) -> anyhow::Result<Self> {
+    pub async fn open_for_rehearsal(url: &StoreUrl, newsletter: &str) -> anyhow::Result<Self> {
         let path = url.path();
         let address = if path.exists() {
             sqlite_address(path, "rw")?
         } else {
             "sqlite::memory:".to_owned()
         };
-        let mut store = Self::connect(&address)
+        let mut store = Self::connect(&address, newsletter)
             .await
             .with_context(|| format!("opening the store {}", path.display()))?;
         store.rehearsal = true;
         Ok(store)
     }
 
-    async fn connect(address: &str) -> anyhow::Result<Self> {
+    async fn connect(address: &str, newsletter: &str) -> anyhow::Result<Self> {
         sqlx::any::install_default_drivers();
         // A statement that takes a second (a million deliveries) is no trouble to tell the operator of.
         let options = AnyConnectOptions::from_str(address)?.disable_statement_logging();
@@ -156,6 +157,7 @@ impl Store {
             dialect: SQLITE,
         };
         store.migrate().await?;
+        store.belong_to(newsletter).await?;
         Ok(store)
     }
 
@@ -185,6 +187,33 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
+        Ok(())
+    }
+
+    /// A store holds one newsletter: its subscribers have agreed to get that one, and no other.
+    async fn belong_to(&self, newsletter: &str) -> anyhow::Result<()> {
+        let mut connection = self.connection().await;
+        let owner = "SELECT value FROM setting WHERE key = 'newsletter'";
+        let mut known: Option<String> = sqlx::query_scalar(owner)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if known.is_none() {
+            sqlx::query(
+                "INSERT INTO setting (key, value) VALUES ('newsletter', $1) ON CONFLICT DO NOTHING",
+            )
+            .bind(newsletter)
+            .execute(&mut *connection)
+            .await?;
+            known = sqlx::query_scalar(owner)
+                .fetch_optional(&mut *connection)
+                .await?;
+        }
+        let known = known.unwrap_or_default();
+        anyhow::ensure!(
+            known == newsletter,
+            "it holds the newsletter “{known}”, and this configuration is for “{newsletter}”; name another store \
+             (store.url), or put newsletter.id back, which must never change"
+        );
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::{Store, array, optional_time, time};
@@ -44,6 +45,8 @@ pub struct Subscribed {
     pub updated: usize,
     /// Have unsubscribed, and stay so.
     pub left_alone: Vec<Address>,
+    /// Are pending now, and get no mail.
+    pub pending: u64,
 }
 
 /// What taking over the subscribers of the configuration changed.
@@ -102,10 +105,15 @@ impl Store {
         let named = array(people.iter().map(|person| person.address.key()));
         let gone = "origin = 'config' AND state = 'confirmed' AND address_key NOT IN (SELECT r.value->>'v' FROM {rows})";
         let sql = self.with_rows(&format!(
-            "UPDATE delivery SET state = 'cancelled' WHERE state IN ('pending', 'deferred')
+            "UPDATE delivery SET state = 'cancelled', ended_at = $2
+             WHERE state IN ('pending', 'leased', 'deferred')
              AND subscriber IN (SELECT id FROM subscriber WHERE {gone})"
         ));
-        sqlx::query(sql).bind(&named).execute(&mut *tx).await?;
+        sqlx::query(sql)
+            .bind(&named)
+            .bind(now.timestamp())
+            .execute(&mut *tx)
+            .await?;
         let sql = self.with_rows(&format!(
             "UPDATE subscriber SET state = 'pending' WHERE {gone}"
         ));
@@ -126,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn unsubscribe(&self, address: &Address) -> sqlx::Result<bool> {
+    pub async fn unsubscribe(&self, address: &Address, now: DateTime<Utc>) -> sqlx::Result<bool> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
         let changed = sqlx::query("UPDATE subscriber SET state = 'unsubscribed' WHERE address_key = $1 AND state <> 'unsubscribed'")
@@ -134,31 +142,52 @@ impl Store {
             .execute(&mut *tx)
             .await?;
         sqlx::query(
-            "UPDATE delivery SET state = 'cancelled' WHERE state IN ('pending', 'deferred')
+            "UPDATE delivery SET state = 'cancelled', ended_at = $2
+             WHERE state IN ('pending', 'leased', 'deferred')
              AND subscriber IN (SELECT id FROM subscriber WHERE address_key = $1)",
         )
         .bind(address.key())
+        .bind(now.timestamp())
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
         Ok(changed.rows_affected() > 0)
     }
 
-    /// Who has that address, if anybody.
+    /// Those of `addresses` that are known, by the addresses' keys.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn find_subscriber(&self, address: &Address) -> anyhow::Result<Option<Subscriber>> {
-        let place: Option<i64> = {
-            let mut connection = self.connection().await;
-            sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
-                .bind(address.key())
-                .fetch_optional(&mut *connection)
-                .await?
-        };
-        let Some(place) = place else { return Ok(None) };
-        let page = self.list_subscribers(place - 1, 1).await?;
-        Ok(page.into_iter().next().map(|(_, subscriber)| subscriber))
+    pub async fn find_subscribers(
+        &self,
+        addresses: &[Address],
+    ) -> anyhow::Result<HashMap<String, Subscriber>> {
+        let mut connection = self.connection().await;
+        let mut found = HashMap::new();
+        for batch in addresses.chunks(BATCH) {
+            let keys = array(batch.iter().map(Address::key));
+            let page =
+                "SELECT id FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows})";
+            let sql = self.with_rows(&format!(
+                "SELECT subscriber, topic FROM subscriber_topic WHERE subscriber IN ({page})"
+            ));
+            let topics = sqlx::query(sql)
+                .bind(&keys)
+                .fetch_all(&mut *connection)
+                .await?;
+            let sql = self.with_rows(&format!("SELECT * FROM subscriber WHERE id IN ({page})"));
+            let rows = sqlx::query(sql)
+                .bind(&keys)
+                .fetch_all(&mut *connection)
+                .await?;
+            let known = subscribers(&rows, &topics)?;
+            found.extend(
+                known
+                    .into_iter()
+                    .map(|(_, one)| (one.profile.address.key(), one)),
+            );
+        }
+        Ok(found)
     }
 
     /// How many confirmed subscribers get nothing, because they wait for a cadence or for topics that the
@@ -207,44 +236,50 @@ impl Store {
         let page = "SELECT id FROM subscriber WHERE id > $1 ORDER BY id LIMIT $2";
         let topic_sql =
             format!("SELECT subscriber, topic FROM subscriber_topic WHERE subscriber IN ({page})");
-        let mut topics: HashMap<i64, BTreeSet<TopicId>> = HashMap::new();
-        let rows = sqlx::query(sqlx::AssertSqlSafe(topic_sql))
+        let topics = sqlx::query(sqlx::AssertSqlSafe(topic_sql))
             .bind(after)
             .bind(i64::from(limit))
             .fetch_all(&mut *connection)
             .await?;
-        for row in rows {
-            topics
-                .entry(row.try_get("subscriber")?)
-                .or_default()
-                .insert(TopicId(row.try_get("topic")?));
-        }
         let rows = sqlx::query("SELECT * FROM subscriber WHERE id > $1 ORDER BY id LIMIT $2")
             .bind(after)
             .bind(i64::from(limit))
             .fetch_all(&mut *connection)
             .await?;
-        rows.iter()
-            .map(|row| {
-                let id: i64 = row.try_get("id")?;
-                let state: String = row.try_get("state")?;
-                let language: Option<String> = row.try_get("language")?;
-                let subscriber = Subscriber {
-                    profile: NewSubscriber {
-                        address: Address::parse(&row.try_get::<String, _>("address")?)?,
-                        name: row.try_get("name")?,
-                        cadence: CadenceId(row.try_get("cadence")?),
-                        language: language.and_then(|tag| Language::from_tag(&tag)),
-                        topics: topics.remove(&id).unwrap_or_default(),
-                    },
-                    state: SubscriberState::from_word(&state).unwrap_or(SubscriberState::Pending),
-                    created_at: time(row, "created_at")?,
-                    confirmed_at: optional_time(row, "confirmed_at")?,
-                };
-                Ok((id, subscriber))
-            })
-            .collect()
+        subscribers(&rows, &topics)
     }
+}
+
+/// Subscribers with their places, from their rows and those of their topics.
+fn subscribers(rows: &[AnyRow], topic_rows: &[AnyRow]) -> anyhow::Result<Vec<(i64, Subscriber)>> {
+    let mut topics: HashMap<i64, BTreeSet<TopicId>> = HashMap::new();
+    for row in topic_rows {
+        let topic = TopicId(row.try_get("topic")?);
+        topics
+            .entry(row.try_get("subscriber")?)
+            .or_default()
+            .insert(topic);
+    }
+    let mut subscribers = Vec::with_capacity(rows.len());
+    for row in rows {
+        let id: i64 = row.try_get("id")?;
+        let state: String = row.try_get("state")?;
+        let language: Option<String> = row.try_get("language")?;
+        let subscriber = Subscriber {
+            profile: NewSubscriber {
+                address: Address::parse(&row.try_get::<String, _>("address")?)?,
+                name: row.try_get("name")?,
+                cadence: CadenceId(row.try_get("cadence")?),
+                language: language.and_then(|tag| Language::from_tag(&tag)),
+                topics: topics.remove(&id).unwrap_or_default(),
+            },
+            state: SubscriberState::from_word(&state).unwrap_or(SubscriberState::Pending),
+            created_at: time(row, "created_at")?,
+            confirmed_at: optional_time(row, "confirmed_at")?,
+        };
+        subscribers.push((id, subscriber));
+    }
+    Ok(subscribers)
 }
 
 async fn create_batch(
@@ -334,6 +369,14 @@ async fn create_batch(
         .bind(serde_json::Value::from(topics).to_string())
         .execute(&mut *tx)
         .await?;
+    let sql = store.with_rows(
+        "SELECT COUNT(*) FROM subscriber WHERE state = 'pending' AND address_key IN (SELECT r.value->>'v' FROM {rows})",
+    );
+    let pending: i64 = sqlx::query_scalar(sql)
+        .bind(&keys)
+        .fetch_one(&mut *tx)
+        .await?;
+    result.pending += u64::try_from(pending).unwrap_or_default();
     Ok(())
 }
 

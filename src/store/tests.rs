@@ -27,7 +27,7 @@ impl Folder {
     }
 
     async fn open(&self) -> Store {
-        Store::open(&self.url()).await.unwrap()
+        Store::open(&self.url(), "test").await.unwrap()
     }
 }
 
@@ -139,7 +139,7 @@ async fn an_edited_item_is_updated_and_keeps_its_date_and_first_sight() {
         now() - TimeDelta::hours(4),
     );
     let saved = store
-        .save_collected(&[first.clone(), first.clone()], &[])
+        .save_collected(&[first.clone(), first.clone()], &[], now())
         .await
         .unwrap();
     assert_eq!(saved, Saved { new: 1, known: 0 });
@@ -150,7 +150,7 @@ async fn an_edited_item_is_updated_and_keeps_its_date_and_first_sight() {
         arrived: now(),
         ..first.clone()
     };
-    let saved = store.save_collected(&[edited], &[]).await.unwrap();
+    let saved = store.save_collected(&[edited], &[], now()).await.unwrap();
     assert_eq!(saved, Saved { new: 0, known: 1 });
     let feeds = HashSet::from([FeedKey("feed".into())]);
     let items = store.list_items(&feeds, day()).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_window_has_what_arrived_in_it_whenever_it_was_published() {
             since - TimeDelta::seconds(1),
         ),
     ];
-    store.save_collected(&items, &[]).await.unwrap();
+    store.save_collected(&items, &[], now()).await.unwrap();
     let feeds = HashSet::from([FeedKey("feed".into())]);
     let listed = store.list_items(&feeds, day()).await.unwrap();
     let titles: Vec<&str> = listed.iter().map(|item| item.title.as_str()).collect();
@@ -216,7 +216,10 @@ async fn an_item_belongs_to_every_feed_that_carries_it() {
         feeds: feed("second"),
         ..first.clone()
     };
-    store.save_collected(&[first, second], &[]).await.unwrap();
+    store
+        .save_collected(&[first, second], &[], now())
+        .await
+        .unwrap();
     let listed = |feeds: &[&str]| {
         let feeds: HashSet<FeedKey> = feeds.iter().map(|name| FeedKey((*name).into())).collect();
         let store = &store;
@@ -246,7 +249,7 @@ async fn feed_states_survive_as_they_were() {
     };
     let key = FeedKey("https://example.org/?a=1&b=2".into());
     store
-        .save_collected(&[], &[(key.clone(), state.clone())])
+        .save_collected(&[], &[(key.clone(), state.clone())], now())
         .await
         .unwrap();
     drop(store);
@@ -271,7 +274,10 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
         person("gone@example.org", &[]),
     ];
     confirmed(&store, &everybody).await;
-    store.unsubscribe(&everybody[4].address).await.unwrap();
+    store
+        .unsubscribe(&everybody[4].address, now())
+        .await
+        .unwrap();
     let pending = (
         person("pending@example.org", &[]),
         SubscriberState::Pending,
@@ -287,7 +293,7 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
         now() - TimeDelta::hours(1),
         now() - TimeDelta::hours(1),
     );
-    store.save_collected(&[shown], &[]).await.unwrap();
+    store.save_collected(&[shown], &[], now()).await.unwrap();
     let edition = edition(&["ki", "security"]);
     let published = store
         .publish(&edition, EditionState::Published, now())
@@ -460,7 +466,7 @@ async fn who_leaves_gets_nothing_that_is_still_on_its_way() {
         .unwrap();
     assert!(
         store
-            .unsubscribe(&Address::parse("A@Example.org").unwrap())
+            .unsubscribe(&Address::parse("A@Example.org").unwrap(), now())
             .await
             .unwrap()
     );
@@ -473,7 +479,7 @@ async fn only_an_explicit_word_brings_somebody_back() {
     let store = folder.open().await;
     let anna = person("anna@example.org", &["ki"]);
     confirmed(&store, std::slice::from_ref(&anna)).await;
-    store.unsubscribe(&anna.address).await.unwrap();
+    store.unsubscribe(&anna.address, now()).await.unwrap();
     let entry = [(anna.clone(), SubscriberState::Confirmed, Some(now()))];
     for origin in [Origin::Import, Origin::Config] {
         let result = store
@@ -485,7 +491,8 @@ async fn only_an_explicit_word_brings_somebody_back() {
             Subscribed {
                 added: 0,
                 updated: 0,
-                left_alone: vec![anna.address.clone()]
+                left_alone: vec![anna.address.clone()],
+                pending: 0
             }
         );
     }
@@ -534,12 +541,15 @@ async fn a_rehearsal_sees_everything_and_leaves_nothing() {
                 now() - TimeDelta::hours(1),
             )],
             &[],
+            now(),
         )
         .await
         .unwrap();
     drop(store);
     let feeds = HashSet::from([FeedKey("feed".into())]);
-    let rehearsal = Store::open_for_rehearsal(&folder.url()).await.unwrap();
+    let rehearsal = Store::open_for_rehearsal(&folder.url(), "test")
+        .await
+        .unwrap();
     rehearsal
         .save_collected(
             &[item(
@@ -548,6 +558,7 @@ async fn a_rehearsal_sees_everything_and_leaves_nothing() {
                 now() - TimeDelta::hours(2),
             )],
             &[],
+            now(),
         )
         .await
         .unwrap();
@@ -560,9 +571,11 @@ async fn a_rehearsal_sees_everything_and_leaves_nothing() {
 #[tokio::test]
 async fn a_rehearsal_without_a_store_makes_none() {
     let folder = Folder::new();
-    let rehearsal = Store::open_for_rehearsal(&folder.url()).await.unwrap();
+    let rehearsal = Store::open_for_rehearsal(&folder.url(), "test")
+        .await
+        .unwrap();
     rehearsal
-        .save_collected(&[item("a", now(), now())], &[])
+        .save_collected(&[item("a", now(), now())], &[], now())
         .await
         .unwrap();
     assert_eq!(std::fs::read_dir(folder.folder.path()).unwrap().count(), 0);
@@ -577,7 +590,7 @@ async fn a_store_of_a_newer_version_is_not_touched() {
         .await
         .unwrap();
     drop(store);
-    let error = Store::open(&folder.url()).await.err().unwrap();
+    let error = Store::open(&folder.url(), "test").await.err().unwrap();
     assert!(format!("{error:#}").contains("newer version"), "{error:#}");
 }
 
@@ -595,14 +608,14 @@ async fn who_left_in_any_way_since_the_mail_was_planned_gets_none() {
         .unwrap();
     // Claimed by a run that then died, and left in between.
     assert_eq!(claim(&store).await.len(), 3);
-    store.unsubscribe(&people[0].address).await.unwrap();
+    store.unsubscribe(&people[0].address, now()).await.unwrap();
     // Left by a list that says so.
     let left = (people[1].clone(), SubscriberState::Unsubscribed, None);
     store
         .create_subscribers(&[left], Origin::Import, now())
         .await
         .unwrap();
-    assert_eq!(store.release_claims().await.unwrap(), 3);
+    assert_eq!(store.release_claims().await.unwrap(), 2);
     let first = store
         .claim_deliveries(1, now(), Language::De)
         .await
@@ -613,4 +626,71 @@ async fn who_left_in_any_way_since_the_mail_was_planned_gets_none() {
         .collect();
     assert_eq!(addresses, ["c@example.org"]);
     assert_eq!(store.count_due(now()).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_store_holds_one_newsletter() {
+    let folder = Folder::new();
+    drop(folder.open().await);
+    let error = Store::open(&folder.url(), "another").await.err().unwrap();
+    assert!(
+        format!("{error:#}").contains("it holds the newsletter “test”"),
+        "{error:#}"
+    );
+    folder.open().await;
+}
+
+#[tokio::test]
+async fn what_became_news_once_stays_news_until_it_is_told() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let hours = |hours| now() - TimeDelta::hours(hours);
+    let late = item("late", hours(40), hours(1));
+    let announced = item("announced", hours(-48), hours(-48));
+    store
+        .save_collected(&[late.clone(), announced.clone()], &[], hours(1))
+        .await
+        .unwrap();
+    // A second feed that is new to us has the first one as well; and the announcement comes early.
+    let elsewhere = Item {
+        arrived: hours(40),
+        ..late.clone()
+    };
+    let early = Item {
+        published: hours(0),
+        arrived: hours(0),
+        ..announced
+    };
+    store
+        .save_collected(&[elsewhere.clone(), late.clone(), early], &[], hours(0))
+        .await
+        .unwrap();
+    let feeds = HashSet::from([FeedKey("feed".into())]);
+    let soon = Window {
+        since: hours(2),
+        until: hours(-1),
+    };
+    let titles: Vec<String> = store
+        .list_items(&feeds, soon)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|item| item.title)
+        .collect();
+    assert_eq!(titles, ["late", "announced"]);
+
+    let other = folder_of_its_own(&[elsewhere, late]).await;
+    assert_eq!(
+        other.list_items(&feeds, soon).await.unwrap().len(),
+        1,
+        "in whatever order the feeds stand"
+    );
+}
+
+async fn folder_of_its_own(items: &[Item]) -> Store {
+    let store = Store::open_for_rehearsal(&Folder::new().url(), "test")
+        .await
+        .unwrap();
+    store.save_collected(items, &[], now()).await.unwrap();
+    store
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Address, CadenceId, Language, NewSubscriber, Subscriber, SubscriberState, TopicId, clean_name,
+    Address, CadenceId, Choices, Language, Subscriber, SubscriberState, TopicId, clean_name,
 };
 
 /// A line of a CSV file, as it is read and written. Only `address` must be there.
@@ -26,7 +26,7 @@ struct Line {
 /// What a list may refer to, and what holds where it says nothing.
 #[derive(Debug)]
 pub struct Rules<'a> {
-    /// The cadences of the newsletter; the first is the default.
+    /// The cadences of the newsletter.
     pub cadences: Vec<&'a str>,
     /// The topics of the newsletter.
     pub topics: Vec<&'a str>,
@@ -36,8 +36,18 @@ pub struct Rules<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// Somebody on a list, with the state and the consent that the list claims.
-pub type Listed = (NewSubscriber, SubscriberState, Option<DateTime<Utc>>);
+/// Somebody on a list, with what the list claims about them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Where mail goes.
+    pub address: Address,
+    /// What they chose; empty cells say nothing.
+    pub choices: Choices,
+    /// How far their consent goes.
+    pub state: SubscriberState,
+    /// When it was given.
+    pub confirmed_at: Option<DateTime<Utc>>,
+}
 
 /// A line that cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -123,13 +133,11 @@ fn listed(line: &Line, rules: &Rules<'_>) -> Result<Listed, String> {
     let address = Address::parse(&line.address)
         .map_err(|error| format!("“{}” is not an address: {error}", clean_name(&line.address)))?;
     let cadence = match line.cadence.as_str() {
-        "" => rules.cadences.first().copied().unwrap_or_default(),
-        cadence if rules.cadences.contains(&cadence) => cadence,
+        "" => None,
+        cadence if rules.cadences.contains(&cadence) => Some(CadenceId(cadence.to_owned())),
         other => {
-            return Err(format!(
-                "there is no cadence “{other}”; one of: {}",
-                rules.cadences.join(", ")
-            ));
+            let known = rules.cadences.join(", ");
+            return Err(format!("there is no cadence “{other}”; one of: {known}"));
         }
     };
     let language = match line.language.as_str() {
@@ -168,18 +176,18 @@ fn listed(line: &Line, rules: &Rules<'_>) -> Result<Listed, String> {
                 .to_utc(),
         ),
     };
-    let cadence = CadenceId(cadence.to_owned());
-    Ok((
-        NewSubscriber {
-            address,
-            name: clean_name(&line.name),
+    let name = Some(clean_name(&line.name)).filter(|name| !name.is_empty());
+    Ok(Listed {
+        address,
+        choices: Choices {
+            name,
             cadence,
             language,
             topics,
         },
         state,
         confirmed_at,
-    ))
+    })
 }
 
 /// Writes subscribers in the form that [`read_csv`] reads, batch after batch.
@@ -235,6 +243,7 @@ impl<W: Write> CsvWriter<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NewSubscriber;
 
     fn rules() -> Rules<'static> {
         Rules {
@@ -253,8 +262,12 @@ mod tests {
     fn a_list_of_bare_addresses_is_enough() {
         let (people, bad) = read("address\nanna@example.org\nbert@example.org\n");
         assert_eq!((people.len(), bad.len()), (2, 0));
-        assert_eq!(people[0].0.cadence, CadenceId("daily".into()));
-        assert_eq!(people[0].1, SubscriberState::Pending);
+        assert_eq!(
+            people[0].choices,
+            Choices::default(),
+            "nothing is said about what they want"
+        );
+        assert_eq!(people[0].state, SubscriberState::Pending);
     }
 
     #[test]
@@ -262,8 +275,8 @@ mod tests {
         let (people, bad) =
             read("\u{feff}Name;Email;topics\r\n\"Müller; Anna\";anna@example.org;ki security\r\n");
         assert_eq!(bad, []);
-        assert_eq!(people[0].0.name, "Müller; Anna");
-        assert_eq!(people[0].0.topics.len(), 2);
+        assert_eq!(people[0].choices.name.as_deref(), Some("Müller; Anna"));
+        assert_eq!(people[0].choices.topics.len(), 2);
     }
 
     #[test]
@@ -272,7 +285,10 @@ mod tests {
             .encode("address;name\nanna@example.org;Änne Müller\n")
             .0;
         let (people, bad) = read_csv(&*bytes, &rules()).unwrap();
-        assert_eq!((people[0].0.name.as_str(), bad.len()), ("Änne Müller", 0));
+        assert_eq!(
+            (people[0].choices.name.as_deref(), bad.len()),
+            (Some("Änne Müller"), 0)
+        );
     }
 
     #[test]
@@ -315,13 +331,17 @@ mod tests {
         writer.finish().unwrap();
         let (people, bad) = read(std::str::from_utf8(&bytes).unwrap());
         assert_eq!(bad, []);
+        let listed = people[0].clone();
+        let profile = listed
+            .choices
+            .over(listed.address, None, &CadenceId("daily".into()));
         assert_eq!(
-            people,
-            [(
+            (profile, listed.state, listed.confirmed_at),
+            (
                 subscriber.profile,
                 subscriber.state,
                 subscriber.confirmed_at
-            )]
+            )
         );
     }
 }

@@ -373,3 +373,32 @@ fn who_leaves_before_the_mail_is_sent_gets_none() {
         ["anna@example.org"]
     );
 }
+
+#[test]
+fn a_recipient_that_breaks_the_connection_holds_up_nobody() {
+    let Some(mut receiver) = Receiver::start(&[]) else {
+        return;
+    };
+    let addresses = ["hangup-a", "b", "c", "d"].map(|name| format!("{name}@example.org"));
+    let project = project(&smtp(receiver.port, 1), &addresses);
+    let report = project.run(&["send", "--json"]).expect(3).json();
+    assert_eq!(
+        (&report["delivery"]["sent"], &report["delivery"]["deferred"]),
+        (&3.into(), &1.into())
+    );
+    assert_eq!(receiver.rest().len(), 3);
+}
+
+#[test]
+fn two_newsletters_do_not_share_a_store_by_accident() {
+    let project = project("", &["anna@example.org".to_owned()]);
+    project.run(&["send"]).expect(0).silent();
+    project.edit_config("id = \"test\"", "id = \"other\"");
+    let ran = project.run(&["send"]).expect(1);
+    assert!(
+        ran.stderr.contains("it holds the newsletter “test”"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(project.maildir().len(), 1);
+}

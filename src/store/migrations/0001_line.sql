@@ -1,5 +1,11 @@
 -- Times are seconds since 1970 in UTC. Booleans are 0 and 1. {id} is the engine's ascending 64-bit key.
 
+-- What belongs to the store as a whole: `newsletter`, the id of the one that it holds.
+CREATE TABLE setting (
+    key   TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
 CREATE TABLE feed (
     key           TEXT PRIMARY KEY,
     title         TEXT,

@@ -1,7 +1,7 @@
 """A real SMTP receiver for the tests: aiosmtpd, mails into a folder, one line of JSON on stdout for each.
 
-Recipients whose local part begins with "refused" get 550, with "later" 451, with "vanish" a closed
-connection after the message. Arguments: FOLDER [starttls|tls CERTIFICATE KEY].
+Recipients whose local part begins with "refused" get 550, with "later" 451, with "hangup" a closed
+connection, with "vanish" one after the message. Arguments: FOLDER [starttls|tls CERTIFICATE KEY].
 """
 
 import asyncio
@@ -22,6 +22,8 @@ class Handler:
     async def handle_RCPT(self, server, session, envelope, address, options):
         if address.startswith("refused"):
             return "550 5.1.1 <%s> no such user" % address
+        if address.startswith("hangup"):
+            server.transport.close()
         if address.startswith("later"):
             return "451 4.7.1 come back later"
         envelope.rcpt_tos.append(address)
