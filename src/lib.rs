@@ -37,6 +37,8 @@
 //! - No clock outside of `cli`: `now` is passed in. There are two: the time that editions go by, which the
 //!   configuration may pretend, and the real one, by which deliveries are due.
 //! - `model` imports no sibling; `rank` and `render` import only `model`; no stage imports another stage.
+//!   `deliver` alone works on the store, because its loop is claim and record. `config` knows the options of
+//!   the stages, and `cli` chains them. A test holds this together.
 //! - No transaction is open while the network is used.
 //! - No text from a feed reaches a digest as mark-up: `collect::clean` makes it plain, askama escapes it.
 //! - No address or password in a log line or in `Debug`.

@@ -65,8 +65,8 @@ pub struct Delivered {
 /// `progress` is called once per delivery that has ended.
 ///
 /// # Errors
-/// When the store fails, or an edition cannot be made into a message. A refused recipient or a dead server
-/// is no error but part of the result.
+/// When the store fails. A refused recipient, a mail that cannot be made or a dead server is no error but
+/// part of the result.
 pub async fn deliver<R>(job: &Job<'_, R>, progress: impl Fn()) -> anyhow::Result<Delivered>
 where
     R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
@@ -143,10 +143,10 @@ where
     let mut result = Delivered::default();
     let mut session = job.mailer.session();
     let mut claimed = VecDeque::new();
-    let ended = loop {
+    loop {
         if *job.stop.borrow() {
             result.stopped = true;
-            break Ok(());
+            break;
         }
         if claimed.is_empty() {
             claimed.extend(
@@ -156,7 +156,7 @@ where
             );
         }
         let Some(delivery) = claimed.front() else {
-            break Ok(());
+            break;
         };
         if !job.store.is_wanted(delivery.id).await? {
             claimed.pop_front();
@@ -169,8 +169,8 @@ where
             )
         } else {
             match press.digest(delivery).await {
-                // Without the digest nobody's mail can be made; without the mail, only this one's.
-                Err(error) => break Err(error),
+                // An edition that cannot be rendered must not stand in the way of the next one.
+                Err(error) => Outcome::Deferred(format!("its digest cannot be made: {error:#}")),
                 Ok((edition, digest)) => match mail(job.newsletter, &edition, &digest, delivery) {
                     Err(error) => {
                         Outcome::Rejected(format!("no mail can be made for it: {error:#}"))
@@ -179,7 +179,7 @@ where
                         Ok(outcome) => outcome,
                         Err(error) => {
                             result.unreachable = Some(format!("{error:#}"));
-                            break Ok(());
+                            break;
                         }
                     },
                 },
@@ -189,16 +189,16 @@ where
         claimed.pop_front();
         let (acknowledge, acknowledged) = oneshot::channel();
         if recorder.send((record, acknowledge)).await.is_err() || acknowledged.await.is_err() {
-            break Ok(());
+            break;
         }
         progress();
-    };
+    }
     session.close().await;
     let left: Vec<DeliveryId> = claimed.iter().map(|delivery| delivery.id).collect();
     if !left.is_empty() {
         job.store.release_deliveries(&left).await?;
     }
-    ended.map(|()| result)
+    Ok(result)
 }
 
 /// Whether `delivery` is too old to be sent at `moment`: news of the day before yesterday helps nobody.
