@@ -1,6 +1,6 @@
 //! The loop: claim, make the message, send, record.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,18 +114,32 @@ where
     Ok(total)
 }
 
-type Acknowledged = (Record, oneshot::Sender<()>);
+/// An outcome on its way to the record.
+struct Reported {
+    record: Record,
+    /// What the worker has claimed and not tried yet.
+    held: Vec<DeliveryId>,
+    /// Answered when the outcome is on the disk, with those of `held` that nobody wants any more.
+    recorded: oneshot::Sender<HashSet<DeliveryId>>,
+}
 
 /// Commits outcomes together that come at the same time, and tells each worker when its own is on the disk.
-async fn record(store: &Store, mut records: mpsc::Receiver<Acknowledged>) -> anyhow::Result<()> {
+async fn record(store: &Store, mut reports: mpsc::Receiver<Reported>) -> anyhow::Result<()> {
     let mut batch = Vec::new();
-    while records.recv_many(&mut batch, RECORD).await > 0 {
-        let (rows, waiting): (Vec<Record>, Vec<_>) = batch.drain(..).unzip();
+    while reports.recv_many(&mut batch, RECORD).await > 0 {
+        let mut records = Vec::with_capacity(batch.len());
+        let mut held = Vec::new();
+        let mut waiting = Vec::with_capacity(batch.len());
+        for report in batch.drain(..) {
+            records.push(report.record);
+            held.extend(report.held);
+            waiting.push(report.recorded);
+        }
         // On failure the senders are dropped unanswered, and every worker stops: what cannot be recorded
         // must not be sent.
-        store.record_outcomes(&rows).await?;
+        let gone = store.record_outcomes(&records, &held).await?;
         for worker in waiting {
-            let _ = worker.send(());
+            let _ = worker.send(gone.clone());
         }
     }
     Ok(())
@@ -133,7 +147,7 @@ async fn record(store: &Store, mut records: mpsc::Receiver<Acknowledged>) -> any
 
 async fn work<R>(
     press: &Press<'_, R>,
-    recorder: mpsc::Sender<Acknowledged>,
+    recorder: mpsc::Sender<Reported>,
     progress: &impl Fn(),
 ) -> anyhow::Result<Delivered>
 where
@@ -158,11 +172,6 @@ where
         let Some(delivery) = claimed.front() else {
             break;
         };
-        if !job.store.is_wanted(delivery.id).await? {
-            claimed.pop_front();
-            progress();
-            continue;
-        }
         let outcome = if expired(delivery, (job.wall)(), job.retry_for) {
             Outcome::Rejected(
                 "its time had passed before it could be sent (`delivery.retry_for`)".to_owned(),
@@ -187,10 +196,18 @@ where
         };
         let record = result.take(delivery, outcome, (job.wall)(), job.retry_for);
         claimed.pop_front();
-        let (acknowledge, acknowledged) = oneshot::channel();
-        if recorder.send((record, acknowledge)).await.is_err() || acknowledged.await.is_err() {
+        let (recorded, on_record) = oneshot::channel();
+        let held = claimed.iter().map(|delivery| delivery.id).collect();
+        let reported = Reported {
+            record,
+            held,
+            recorded,
+        };
+        if recorder.send(reported).await.is_err() {
             break;
         }
+        let Ok(gone) = on_record.await else { break };
+        claimed.retain(|delivery| !gone.contains(&delivery.id));
         progress();
     }
     session.close().await;

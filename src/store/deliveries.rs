@@ -1,6 +1,6 @@
 //! Deliveries: claimed, sent, recorded. The database is the queue.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -166,19 +166,6 @@ impl Store {
             .map(Some)
     }
 
-    /// Whether a claimed delivery is still wanted: its subscriber may have left a moment ago.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn is_wanted(&self, id: DeliveryId) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
-        let state: String = sqlx::query_scalar("SELECT state FROM delivery WHERE id = $1")
-            .bind(id.0)
-            .fetch_one(&mut *connection)
-            .await?;
-        Ok(state == DeliveryState::Leased.word())
-    }
-
     /// Gives deliveries back that were claimed and not tried.
     ///
     /// # Errors
@@ -197,11 +184,18 @@ impl Store {
         tx.commit().await
     }
 
-    /// Writes what became of deliveries, all in one transaction. On the disk when it returns.
+    /// Writes what became of deliveries, all in one transaction; on the disk when it returns.
+    ///
+    /// `held` are deliveries that the same workers have claimed and not tried yet. Returns those of them that
+    /// must not be sent any more, because their subscribers have left meanwhile.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn record_outcomes(&self, records: &[Record]) -> sqlx::Result<()> {
+    pub async fn record_outcomes(
+        &self,
+        records: &[Record],
+        held: &[DeliveryId],
+    ) -> sqlx::Result<HashSet<DeliveryId>> {
         let rows: Vec<_> = records
             .iter()
             .map(|record| {
@@ -220,7 +214,18 @@ impl Store {
             .bind(serde_json::Value::from(rows).to_string())
             .execute(&mut *tx)
             .await?;
-        tx.commit().await
+        let sql = self.with_rows(
+            "SELECT id FROM delivery WHERE state <> 'leased'
+             AND id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows})",
+        );
+        let gone = sqlx::query(sql)
+            .bind(super::array(held.iter().map(|id| id.0)))
+            .fetch_all(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        gone.iter()
+            .map(|row| Ok(DeliveryId(row.try_get("id")?)))
+            .collect()
     }
 
     /// Where all deliveries stand.

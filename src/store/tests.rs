@@ -388,7 +388,7 @@ async fn a_delivery_is_claimed_by_one_and_given_back_when_its_run_died() {
     assert_eq!((first.len(), claim(&store).await.len()), (2, 0));
 
     store
-        .record_outcomes(&[record(&first[0], DeliveryState::Sent, now())])
+        .record_outcomes(&[record(&first[0], DeliveryState::Sent, now())], &[])
         .await
         .unwrap();
     assert_eq!(
@@ -437,7 +437,7 @@ async fn a_deferred_delivery_waits_for_its_time_and_an_ended_one_for_ever() {
         record(&claimed[1], DeliveryState::Failed, now()),
         record(&claimed[2], DeliveryState::Unknown, now()),
     ];
-    store.record_outcomes(&records).await.unwrap();
+    store.record_outcomes(&records, &[]).await.unwrap();
     assert_eq!(claim(&store).await.len(), 0);
     assert_eq!(store.count_due(later).await.unwrap(), 1);
     let retried = store
@@ -693,4 +693,30 @@ async fn folder_of_its_own(items: &[Item]) -> Store {
         .unwrap();
     store.save_collected(items, &[], now()).await.unwrap();
     store
+}
+
+#[tokio::test]
+async fn who_leaves_while_a_worker_holds_their_mail_is_told_to_it() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let people: Vec<_> = ["a", "b", "c"]
+        .map(|name| person(&format!("{name}@example.org"), &[]))
+        .to_vec();
+    confirmed(&store, &people).await;
+    store
+        .publish(&edition(&["ki"]), EditionState::Published, now())
+        .await
+        .unwrap();
+    let claimed = claim(&store).await;
+    store.unsubscribe(&people[1].address, now()).await.unwrap();
+    let held = [claimed[1].id, claimed[2].id];
+    let sent = [record(&claimed[0], DeliveryState::Sent, now())];
+    assert_eq!(
+        store.record_outcomes(&sent, &held).await.unwrap(),
+        HashSet::from([claimed[1].id])
+    );
+    // The mail that was on the wire at that moment has gone out, and the record says so.
+    let sent = [record(&claimed[1], DeliveryState::Sent, now())];
+    store.record_outcomes(&sent, &[]).await.unwrap();
+    assert_eq!(store.count_deliveries().await.unwrap().sent, 2);
 }
