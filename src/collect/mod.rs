@@ -1,10 +1,13 @@
 //! Collect: feeds in, items out. A bad feed is data, never the end of the run.
 //!
-//! `fetch` brings the bytes, `parse` makes items of them with the help of `clean` and `identity`.
+//! `fetch` brings the bytes; `parse` makes items of them, with the help of `decode` (character sets), `clean`
+//! (plain text), `identity` and `moments` (dates).
 
 mod clean;
+mod decode;
 mod fetch;
 mod identity;
+mod moments;
 mod parse;
 
 use std::collections::HashMap;
@@ -15,7 +18,8 @@ use futures::StreamExt as _;
 pub use clean::html_text;
 pub use fetch::FetchOptions;
 use fetch::Fetched;
-pub use parse::{Moments, Parsed, parse};
+pub use moments::Moments;
+pub use parse::{Parsed, parse};
 
 use crate::model::{Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Item};
 

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use feed_rs::model::{Entry, Link};
 use url::Url;
 
+use super::Moments;
 use super::clean::{html_text, plain_text, shorten};
+use super::decode::decode;
 use super::identity::{SharedUrl, canonical_url, item_key};
 use crate::model::{Feed, FeedKey, Item, Location};
 
@@ -15,59 +16,6 @@ const MAX_BODY: usize = 200_000;
 
 /// How many entries of one feed are read; the biggest real ones have a few hundred.
 const MAX_ITEMS: usize = 1_000;
-
-/// How far in the future a date may be and still be a slip of a clock or a time zone.
-const FUTURE_TOLERANCE: TimeDelta = TimeDelta::hours(24);
-
-/// How long before the last good fetch an item may be dated that was not there then: publishers date an
-/// article when they begin it, and time zones are told wrong.
-const BACKDATED: TimeDelta = TimeDelta::hours(36);
-
-/// The age that an item without a date is given when its feed is read for the first time: the middle of a
-/// day's window. It may be years old.
-const UNKNOWN_AGE: TimeDelta = TimeDelta::hours(12);
-
-/// The times by which the items of a fetch are dated.
-#[derive(Debug, Clone, Copy)]
-pub struct Moments {
-    /// The time that the run goes by; may be pretended.
-    pub now: DateTime<Utc>,
-    /// The real time.
-    pub wall: DateTime<Utc>,
-    /// When the feed was last read; `None` for the first time.
-    pub last_read: Option<DateTime<Utc>>,
-}
-
-impl Moments {
-    fn just_before_now(self) -> DateTime<Utc> {
-        self.now - TimeDelta::seconds(1)
-    }
-
-    /// The date of an item: the feed's, but what we can already see is not published in the future. A date
-    /// that is more than a day ahead is meant: an announcement, which waits.
-    fn published(self, date: Option<DateTime<Utc>>) -> DateTime<Utc> {
-        match (date, self.last_read) {
-            (Some(date), _) if date > self.wall && date <= self.wall + FUTURE_TOLERANCE => {
-                self.just_before_now()
-            }
-            (Some(date), _) => date,
-            (None, Some(_)) => self.just_before_now(),
-            (None, None) => self.now - UNKNOWN_AGE,
-        }
-    }
-
-    /// When an item that was not there before became news. In a feed that we know, that is now, however long
-    /// the feed was down; only what is much older than the last fetch is an archive that came to light. In
-    /// a new feed, it is the day of its publication.
-    fn arrived(self, published: DateTime<Utc>) -> DateTime<Utc> {
-        match self.last_read {
-            Some(last) if published >= last - BACKDATED && published < self.now => {
-                self.just_before_now()
-            }
-            _ => published,
-        }
-    }
-}
 
 /// What a feed's bytes said.
 #[derive(Debug)]
@@ -250,74 +198,6 @@ fn item(
     })
 }
 
-/// Decodes to UTF-8: byte-order mark, then the HTTP header's charset, then the XML declaration's, then
-/// UTF-8 where it is valid, else windows-1252, which the rest of the web uses. feed-rs panics on UTF-16
-/// and trusts the declaration, so the declaration is taken away after it has had its say.
-fn decode(bytes: &[u8], charset: Option<&str>) -> String {
-    let declared = charset
-        .and_then(|label| encoding_rs::Encoding::for_label(label.as_bytes()))
-        .or_else(|| declared_encoding(bytes));
-    let text = match (encoding_rs::Encoding::for_bom(bytes), declared) {
-        (None, None) => match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            Err(_) => encoding_rs::WINDOWS_1252.decode(bytes).0.into_owned(),
-        },
-        (None, Some(encoding))
-            if encoding == encoding_rs::UTF_8 && std::str::from_utf8(bytes).is_err() =>
-        {
-            encoding_rs::WINDOWS_1252.decode(bytes).0.into_owned()
-        }
-        (_, declared) => declared
-            .unwrap_or(encoding_rs::UTF_8)
-            .decode(bytes)
-            .0
-            .into_owned(),
-    };
-    without_declarations(text.trim_start())
-}
-
-/// Takes away every XML declaration, also one that stands where none may: feed-rs believes it, and panics.
-fn without_declarations(text: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("<?xml ") {
-        kept.push_str(before);
-        rest = after.split_once("?>").map_or("", |(_, rest)| rest);
-    }
-    kept.push_str(rest);
-    kept.trim_start().to_owned()
-}
-
-fn declared_encoding(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
-    let head = String::from_utf8_lossy(bytes.get(..200.min(bytes.len()))?).into_owned();
-    let declaration = head
-        .trim_start()
-        .strip_prefix("<?xml")?
-        .split_once("?>")?
-        .0
-        .to_owned();
-    let value = declaration
-        .split_once("encoding")?
-        .1
-        .trim_start()
-        .strip_prefix('=')?
-        .trim_start()
-        .to_owned();
-    let label = value
-        .strip_prefix(['"', '\''])?
-        .split(['"', '\''])
-        .next()?
-        .to_owned();
-    let encoding = encoding_rs::Encoding::for_label(label.as_bytes())?;
-    // A declaration that can be read byte by byte is not UTF-16, whatever it says.
-    let is_utf16 = encoding == encoding_rs::UTF_16LE || encoding == encoding_rs::UTF_16BE;
-    Some(if is_utf16 {
-        encoding_rs::UTF_8
-    } else {
-        encoding
-    })
-}
-
 /// The article's address among an entry's links.
 fn entry_url(entry: &Entry, site: Option<&Url>) -> Option<String> {
     let rank = |link: &&Link| match link.rel.as_deref() {
@@ -364,6 +244,8 @@ fn primary_subtag(tag: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+
     use super::*;
 
     fn feed() -> Feed {
@@ -489,51 +371,7 @@ mod tests {
             (next_year, true),
             "an announcement waits"
         );
-        assert_eq!(at(""), (now() - UNKNOWN_AGE, false));
-    }
-
-    #[test]
-    fn seen_from_a_pretended_time_the_future_stays_the_future() {
-        let pretended = Moments {
-            now: now() - TimeDelta::days(1),
-            ..first()
-        };
-        assert_eq!(
-            pretended.published(Some(now() - TimeDelta::hours(1))),
-            now() - TimeDelta::hours(1)
-        );
-    }
-
-    #[test]
-    fn an_item_arrives_when_its_feed_first_shows_it() {
-        let days = |days| now() - TimeDelta::days(days);
-        let again = Moments {
-            last_read: Some(days(5)),
-            ..first()
-        };
-        let just_before_now = now() - TimeDelta::seconds(1);
-        assert_eq!(
-            first().arrived(days(3)),
-            days(3),
-            "a new feed brings its past along"
-        );
-        assert_eq!(
-            again.arrived(days(3)),
-            just_before_now,
-            "the feed was down for five days"
-        );
-        assert_eq!(
-            again.arrived(days(6)),
-            just_before_now,
-            "it is dated a little back"
-        );
-        assert_eq!(
-            again.arrived(days(30)),
-            days(30),
-            "an archive that came to light"
-        );
-        let tomorrow = now() + TimeDelta::days(2);
-        assert_eq!(again.arrived(tomorrow), tomorrow);
+        assert_eq!(at(""), (now() - TimeDelta::hours(12), false));
     }
 
     #[test]
