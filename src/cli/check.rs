@@ -135,10 +135,10 @@ async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> 
         well: true,
         says,
     }];
-    let synced = store
+    let unsubscribed = store
         .sync_configured(&config.subscribers, line::wall())
         .await?;
-    let left = synced.left_alone.len() as u64;
+    let left = unsubscribed.len() as u64;
     if left > 0 {
         findings.push(Finding {
             what: "subscribers",

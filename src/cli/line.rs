@@ -95,16 +95,7 @@ pub(super) async fn pass(
 
 /// How many confirmed subscribers no edition of this configuration reaches.
 pub(super) async fn stranded(config: &Config, store: &Store) -> anyhow::Result<u64> {
-    let cadences: Vec<&str> = config
-        .cadences
-        .iter()
-        .map(|cadence| cadence.id.as_str())
-        .collect();
-    let topics: Vec<&str> = config
-        .topics
-        .iter()
-        .map(|topic| topic.id.as_str())
-        .collect();
+    let (cadences, topics) = (config.cadence_ids(), config.topic_ids());
     Ok(store.count_stranded(&cadences, &topics).await?)
 }
 

@@ -103,27 +103,13 @@ impl Preview {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
         let at = self.at.map(|at| at.in_zone(config.newsletter.timezone));
         let now = super::now(config, at);
-        let cadences: Vec<_> = config
-            .cadences
-            .iter()
-            .filter(|one| {
-                self.cadence
-                    .as_deref()
-                    .is_none_or(|name| one.id.as_str() == name)
-            })
-            .collect();
-        if cadences.is_empty() {
-            let known: Vec<&str> = config
-                .cadences
-                .iter()
-                .map(|cadence| cadence.id.as_str())
-                .collect();
-            eprintln!(
-                "There is no cadence of that name. The configuration has: {}.",
-                known.join(", ")
-            );
-            return Ok(super::USAGE);
-        }
+        let cadences = match config.cadences_named(self.cadence.as_deref()) {
+            Ok(cadences) => cadences,
+            Err(what) => {
+                eprintln!("{what}");
+                return Ok(super::USAGE);
+            }
+        };
         let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
         let Some(collected) =
             line::collect_into(config, &store, now, terminal::stop_signal()).await?

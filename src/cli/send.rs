@@ -82,7 +82,7 @@ impl Send {
                 .as_ref()
                 .is_some_and(|delivered| delivered.sent > 0)
             {
-                println!("The mail is in {}.", mailer.describe());
+                println!("The mail went to {}.", mailer.describe());
             }
         }
         eprint!("{}", report.trouble(timezone));
@@ -97,26 +97,13 @@ async fn test_copy(
     address: &Address,
     cadence: Option<&str>,
 ) -> anyhow::Result<u8> {
-    let known = || {
-        config
-            .cadences
-            .iter()
-            .map(|cadence| cadence.id.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+    let cadences = match config.cadences_named(cadence) {
+        Ok(cadences) => cadences,
+        Err(what) => {
+            eprintln!("{what}");
+            return Ok(super::USAGE);
+        }
     };
-    if let Some(name) = cadence.filter(|name| {
-        config
-            .cadences
-            .iter()
-            .all(|cadence| cadence.id.as_str() != *name)
-    }) {
-        eprintln!(
-            "There is no cadence “{name}”. The configuration has: {}.",
-            known()
-        );
-        return Ok(super::USAGE);
-    }
     let now = super::now(config, None);
     let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
     if line::collect_into(config, &store, now, terminal::stop_signal())
@@ -125,11 +112,7 @@ async fn test_copy(
     {
         return Ok(super::INTERRUPTED);
     }
-    let chosen = config
-        .cadences
-        .iter()
-        .filter(|one| cadence.is_none_or(|name| one.id.as_str() == name));
-    for cadence in chosen {
+    for cadence in cadences {
         let (edition, _) = line::upcoming(config, &store, cadence, now).await?;
         if edition.sections.is_empty() {
             continue;

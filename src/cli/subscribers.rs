@@ -103,16 +103,8 @@ impl Subscribers {
 
 fn rules(config: &Config, state: SubscriberState) -> Rules<'_> {
     Rules {
-        cadences: config
-            .cadences
-            .iter()
-            .map(|cadence| cadence.id.as_str())
-            .collect(),
-        topics: config
-            .topics
-            .iter()
-            .map(|topic| topic.id.as_str())
-            .collect(),
+        cadences: config.cadence_ids(),
+        topics: config.topic_ids(),
         state,
         now: wall(),
     }

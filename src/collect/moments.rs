@@ -56,16 +56,18 @@ impl Moments {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn now() -> DateTime<Utc> {
+    /// When the tests take place.
+    pub(in crate::collect) fn now() -> DateTime<Utc> {
         DateTime::parse_from_rfc3339("2026-11-20T06:05:00Z")
             .unwrap()
             .to_utc()
     }
 
-    fn first() -> Moments {
+    /// The first time that a feed is read.
+    pub(in crate::collect) fn first() -> Moments {
         Moments {
             now: now(),
             wall: now(),

@@ -244,9 +244,10 @@ fn primary_subtag(tag: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, TimeDelta, Utc};
+    use chrono::{DateTime, TimeDelta};
 
     use super::*;
+    use crate::collect::moments::tests::{first, now};
 
     fn feed() -> Feed {
         Feed {
@@ -256,12 +257,6 @@ mod tests {
             language: None,
             topics: Vec::new(),
         }
-    }
-
-    fn now() -> DateTime<Utc> {
-        DateTime::parse_from_rfc3339("2026-11-20T06:05:00Z")
-            .unwrap()
-            .to_utc()
     }
 
     fn parsed(text: impl AsRef<[u8]>) -> Parsed {
@@ -340,14 +335,6 @@ mod tests {
             )
             .collect();
         assert_eq!(parsed(utf16).items[0].title, "Über");
-    }
-
-    fn first() -> Moments {
-        Moments {
-            now: now(),
-            wall: now(),
-            last_read: None,
-        }
     }
 
     #[test]

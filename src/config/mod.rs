@@ -54,6 +54,35 @@ impl Config {
         self.feeds.iter().map(|feed| feed.key.clone()).collect()
     }
 
+    /// The names of the cadences, in the order of the file.
+    pub fn cadence_ids(&self) -> Vec<&str> {
+        self.cadences
+            .iter()
+            .map(|cadence| cadence.id.as_str())
+            .collect()
+    }
+
+    /// The names of the topics, in the order of the file.
+    pub fn topic_ids(&self) -> Vec<&str> {
+        self.topics.iter().map(|topic| topic.id.as_str()).collect()
+    }
+
+    /// The cadence called `name`, or all of them without one.
+    ///
+    /// # Errors
+    /// When there is none of that name, with those that there are.
+    pub fn cadences_named(&self, name: Option<&str>) -> Result<Vec<&Cadence>, String> {
+        let wanted = |cadence: &&Cadence| name.is_none_or(|name| cadence.id.as_str() == name);
+        let found: Vec<&Cadence> = self.cadences.iter().filter(wanted).collect();
+        if found.is_empty() {
+            let (name, known) = (name.unwrap_or_default(), self.cadence_ids().join(", "));
+            return Err(format!(
+                "There is no cadence “{name}”. The configuration has: {known}."
+            ));
+        }
+        Ok(found)
+    }
+
     /// Everybody who has not narrowed the topics, in the newsletter's language.
     pub fn default_audience(&self) -> Audience {
         Audience::everything(self.newsletter.language)

@@ -272,7 +272,7 @@ impl Delivered {
             DeliveryState::Unknown => self.unknown += 1,
             _ => self.failed += 1,
         }
-        // The answer is for the report and the store, and neither is to hold an address twice.
+        // Servers repeat the address; a report is kept in logs, and must name nobody.
         let answer = answer.map(|text| text.replace(delivery.address.as_str(), "…"));
         if let Some(answer) = &answer {
             *self.answers.entry(answer.clone()).or_default() += 1;

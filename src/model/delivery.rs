@@ -16,7 +16,7 @@ pub struct DeliveryId(pub i64);
 ///    ▲                 │
 ///    └── release ──────┤
 /// Deferred ◀───────────┘  (claimed again when its time has come)
-/// Pending | Deferred ──unsubscribe──▶ Cancelled
+/// Pending | Leased | Deferred ──unsubscribe──▶ Cancelled
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

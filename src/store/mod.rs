@@ -52,7 +52,7 @@ use tokio::sync::{Mutex, MutexGuard};
 pub use deliveries::Record;
 pub use editions::{EditionState, Published};
 pub use items::Saved;
-pub use subscribers::{Origin, Subscribed, Synced};
+pub use subscribers::{Origin, Subscribed};
 
 /// Migrations, oldest first. A released one never changes; new ones only add.
 const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_line.sql")];

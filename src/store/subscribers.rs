@@ -49,15 +49,6 @@ pub struct Subscribed {
     pub pending: u64,
 }
 
-/// What taking over the subscribers of the configuration changed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Synced {
-    /// How many were taken out of the configuration, and get nothing any more.
-    pub dropped: u64,
-    /// Stand in the configuration but have unsubscribed.
-    pub left_alone: Vec<Address>,
-}
-
 impl Store {
     /// Adds people, or updates the choices of those already known.
     ///
@@ -83,7 +74,8 @@ impl Store {
     }
 
     /// Makes the `[[subscriber]]` entries of the configuration and the store agree. Somebody who is taken
-    /// out of the configuration becomes pending and gets nothing; put back, they are confirmed again.
+    /// out of the configuration becomes pending and gets nothing; put back, they are confirmed again. Returns
+    /// those who stand in the configuration but have unsubscribed, and stay so.
     ///
     /// # Errors
     /// When the database fails; nothing changes then.
@@ -91,7 +83,7 @@ impl Store {
         &self,
         people: &[NewSubscriber],
         now: DateTime<Utc>,
-    ) -> anyhow::Result<Synced> {
+    ) -> anyhow::Result<Vec<Address>> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
         let rows: Vec<_> = people
@@ -117,16 +109,9 @@ impl Store {
         let sql = self.with_rows(&format!(
             "UPDATE subscriber SET state = 'pending' WHERE {gone}"
         ));
-        let dropped = sqlx::query(sql)
-            .bind(&named)
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
+        sqlx::query(sql).bind(&named).execute(&mut *tx).await?;
         tx.commit().await?;
-        Ok(Synced {
-            dropped,
-            left_alone: subscribed.left_alone,
-        })
+        Ok(subscribed.left_alone)
     }
 
     /// Unsubscribes an address and cancels what is on its way to it. `false` when nobody has it or they had
@@ -316,12 +301,11 @@ async fn create_batch(
 
     let mut rows = Vec::with_capacity(by_key.len());
     let mut topics = Vec::new();
-    for (person, state, confirmed_at) in people {
+    for entry in people {
+        let (person, state, confirmed_at) = entry;
         let key = person.address.key();
-        let Some((_, (last, ..))) = by_key.get_key_value(&key) else {
-            continue;
-        };
-        if !std::ptr::eq(last, person) {
+        let last = by_key.get(&key).copied();
+        if !last.is_some_and(|last| std::ptr::eq(last, entry)) {
             continue;
         }
         topics.extend(
