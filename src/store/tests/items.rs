@@ -1,0 +1,188 @@
+//! Items and feed states.
+
+use super::*;
+
+#[tokio::test]
+async fn an_edited_item_is_updated_and_keeps_its_date_and_first_sight() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let first = item(
+        "a",
+        now() - TimeDelta::hours(5),
+        now() - TimeDelta::hours(4),
+    );
+    let saved = store
+        .save_collected(&[first.clone(), first.clone()], &[], now())
+        .await
+        .unwrap();
+    assert_eq!(saved, Saved { new: 1, known: 0 });
+
+    let edited = Item {
+        title: "Neuer Titel".into(),
+        published: now() - TimeDelta::hours(1),
+        arrived: now(),
+        ..first.clone()
+    };
+    let saved = store.save_collected(&[edited], &[], now()).await.unwrap();
+    assert_eq!(saved, Saved { new: 0, known: 1 });
+    let feeds = HashSet::from([FeedKey("feed".into())]);
+    let items = store.list_items(&feeds, day()).await.unwrap();
+    assert_eq!(
+        items,
+        [Item {
+            title: "Neuer Titel".into(),
+            ..first
+        }]
+    );
+}
+
+#[tokio::test]
+async fn a_window_has_what_arrived_in_it_whenever_it_was_published() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let (since, until) = (day().since, day().until);
+    let before = since - TimeDelta::days(3);
+    let items = [
+        item("at the start", since, since),
+        item(
+            "just before the end",
+            until - TimeDelta::seconds(1),
+            until - TimeDelta::seconds(1),
+        ),
+        item("at the end", until, until),
+        item(
+            "of a feed that was down",
+            before,
+            since + TimeDelta::hours(1),
+        ),
+        item(
+            "known to the run before",
+            before,
+            since - TimeDelta::seconds(1),
+        ),
+    ];
+    store.save_collected(&items, &[], now()).await.unwrap();
+    let feeds = HashSet::from([FeedKey("feed".into())]);
+    let listed = store.list_items(&feeds, day()).await.unwrap();
+    let titles: Vec<&str> = listed.iter().map(|item| item.title.as_str()).collect();
+    assert_eq!(
+        titles,
+        [
+            "of a feed that was down",
+            "at the start",
+            "just before the end"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_item_belongs_to_every_feed_that_carries_it() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let first = item(
+        "a",
+        now() - TimeDelta::hours(1),
+        now() - TimeDelta::hours(1),
+    );
+    let feed = |name: &str| BTreeSet::from([FeedKey(name.into())]);
+    let second = Item {
+        feeds: feed("second"),
+        ..first.clone()
+    };
+    store
+        .save_collected(&[first, second], &[], now())
+        .await
+        .unwrap();
+    let listed = |feeds: &[&str]| {
+        let feeds: HashSet<FeedKey> = feeds.iter().map(|name| FeedKey((*name).into())).collect();
+        let store = &store;
+        async move { store.list_items(&feeds, day()).await.unwrap() }
+    };
+    assert_eq!(listed(&["feed", "second"]).await[0].feeds.len(), 2);
+    assert_eq!(
+        listed(&["second"]).await[0].feeds,
+        feed("second"),
+        "the first one is no longer configured"
+    );
+    assert_eq!(listed(&["third"]).await.len(), 0);
+}
+
+#[tokio::test]
+async fn feed_states_survive_as_they_were() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let state = FetchState {
+        title: Some("Täglich".into()),
+        etag: Some("W/\"x'y\"".into()),
+        last_modified: None,
+        fetched_at: Some(now()),
+        succeeded_at: None,
+        failures: 3,
+        error: Some("answered 500".into()),
+    };
+    let key = FeedKey("https://example.org/?a=1&b=2".into());
+    store
+        .save_collected(&[], &[(key.clone(), state.clone())], now())
+        .await
+        .unwrap();
+    drop(store);
+    assert_eq!(
+        folder.open().await.list_fetch_states().await.unwrap()[&key],
+        state
+    );
+}
+
+#[tokio::test]
+async fn what_became_news_once_stays_news_until_it_is_told() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let hours = |hours| now() - TimeDelta::hours(hours);
+    let late = item("late", hours(40), hours(1));
+    let announced = item("announced", hours(-48), hours(-48));
+    store
+        .save_collected(&[late.clone(), announced.clone()], &[], hours(1))
+        .await
+        .unwrap();
+    // A second feed that is new to us has the first one as well; and the announcement comes early.
+    let elsewhere = Item {
+        arrived: hours(40),
+        ..late.clone()
+    };
+    let early = Item {
+        published: hours(0),
+        arrived: hours(0),
+        ..announced
+    };
+    store
+        .save_collected(&[elsewhere.clone(), late.clone(), early], &[], hours(0))
+        .await
+        .unwrap();
+    let feeds = HashSet::from([FeedKey("feed".into())]);
+    let soon = Window {
+        since: hours(2),
+        until: hours(-1),
+    };
+    let titles: Vec<String> = store
+        .list_items(&feeds, soon)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|item| item.title)
+        .collect();
+    assert_eq!(titles, ["late", "announced"]);
+
+    let other = folder_of_its_own(&[elsewhere, late]).await;
+    assert_eq!(
+        other.list_items(&feeds, soon).await.unwrap().len(),
+        1,
+        "in whatever order the feeds stand"
+    );
+}
+
+async fn folder_of_its_own(items: &[Item]) -> Store {
+    let store = Store::open_for_rehearsal(&Folder::new().url(), "test")
+        .await
+        .unwrap();
+    store.save_collected(items, &[], now()).await.unwrap();
+    store
+}

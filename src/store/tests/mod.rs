@@ -1,0 +1,149 @@
+//! The promises of the store, whatever its engine.
+
+mod deliveries;
+mod items;
+mod opening;
+mod subscribers;
+
+use std::collections::{BTreeSet, HashSet};
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::model::{
+    Address, CadenceId, DeliveryState, Edition, FeedKey, FetchState, Item, ItemKey, Language,
+    NewSubscriber, Score, Section, Story, SubscriberState, TopicId, Window,
+};
+use crate::schedule::History;
+
+struct Folder {
+    folder: tempfile::TempDir,
+}
+
+impl Folder {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn url(&self) -> StoreUrl {
+        StoreUrl::Sqlite(self.folder.path().join("store with #?.db"))
+    }
+
+    async fn open(&self) -> Store {
+        Store::open(&self.url(), "test").await.unwrap()
+    }
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339("2026-11-20T06:00:00Z")
+        .unwrap()
+        .to_utc()
+}
+
+fn day() -> Window {
+    Window {
+        since: now() - TimeDelta::days(1),
+        until: now(),
+    }
+}
+
+fn item(name: &str, published: DateTime<Utc>, arrived: DateTime<Utc>) -> Item {
+    Item {
+        key: ItemKey::of(name),
+        feeds: BTreeSet::from([FeedKey("feed".into())]),
+        source: "Quelle".into(),
+        title: name.into(),
+        url: None,
+        summary: "Über „Anführung\" und 'mehr'".into(),
+        words: 5,
+        author: None,
+        language: Some("de".into()),
+        published,
+        dated: true,
+        arrived,
+    }
+}
+
+fn edition(topics: &[&str]) -> Edition {
+    let cadence = CadenceId("daily".into());
+    let story = |topic: &&str| Story {
+        lead: item(topic, now(), now()),
+        others: Vec::new(),
+        score: Score {
+            relevance: 1.0,
+            coverage: 0.0,
+            recency: 1.0,
+            total: 0.5,
+        },
+    };
+    let section = |topic: &&str| Section {
+        topic: TopicId((*topic).into()),
+        title: "T".into(),
+        stories: vec![story(topic)],
+    };
+    Edition {
+        id: Edition::id_of("test", &cadence, now()),
+        newsletter: "test".into(),
+        cadence,
+        slot: now(),
+        window: day(),
+        created_at: now(),
+        sections: topics.iter().map(section).collect(),
+    }
+}
+
+fn person(address: &str, topics: &[&str]) -> NewSubscriber {
+    NewSubscriber {
+        address: Address::parse(address).unwrap(),
+        name: String::new(),
+        cadence: CadenceId("daily".into()),
+        language: None,
+        topics: topics
+            .iter()
+            .map(|topic| TopicId((*topic).into()))
+            .collect(),
+    }
+}
+
+async fn confirmed(store: &Store, people: &[NewSubscriber]) {
+    let people: Vec<_> = people
+        .iter()
+        .map(|person| (person.clone(), SubscriberState::Confirmed, Some(now())))
+        .collect();
+    store
+        .create_subscribers(&people, Origin::Command, now())
+        .await
+        .unwrap();
+}
+
+async fn claim(store: &Store) -> Vec<crate::model::Delivery> {
+    store
+        .claim_deliveries(100, now(), Language::De)
+        .await
+        .unwrap()
+}
+
+fn record(delivery: &crate::model::Delivery, state: DeliveryState, at: DateTime<Utc>) -> Record {
+    Record {
+        id: delivery.id,
+        state,
+        at,
+        answer: None,
+    }
+}
+
+/// A store with these confirmed subscribers and an edition published to them.
+async fn planned(names: &[&str]) -> (Folder, Store, Vec<NewSubscriber>) {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let address = |name: &&str| person(&format!("{name}@example.org"), &[]);
+    let people: Vec<NewSubscriber> = names.iter().map(address).collect();
+    confirmed(&store, &people).await;
+    store
+        .publish(&edition(&["ki"]), EditionState::Published, now())
+        .await
+        .unwrap();
+    (folder, store, people)
+}
