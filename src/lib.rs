@@ -40,7 +40,7 @@
 //!   `deliver` alone works on the store, because its loop is claim and record. `config` knows the options of
 //!   the stages, and `cli` chains them. A test holds this together.
 //! - No transaction is open while the network is used.
-//! - No text from a feed reaches a digest as mark-up: `collect::clean` makes it plain, askama escapes it.
+//! - No text from a feed reaches a digest as mark-up: `collect::html` makes it plain, askama escapes it.
 //! - No address or password in a log line or in `Debug`.
 //! - No randomness in an edition, a digest or a message: the same input gives the same bytes.
 

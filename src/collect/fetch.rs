@@ -154,7 +154,7 @@ async fn get(
             .map(str::to_owned)
     };
     let (etag, last_modified) = (text(header::ETAG), text(header::LAST_MODIFIED));
-    let charset = text(header::CONTENT_TYPE).and_then(|value| charset_of(&value));
+    let charset = text(header::CONTENT_TYPE).and_then(|value| super::parse::charset_of(&value));
 
     let mut bytes = Vec::new();
     let mut body = response.bytes_stream();
@@ -172,14 +172,6 @@ async fn get(
         etag,
         last_modified,
     })
-}
-
-fn charset_of(content_type: &str) -> Option<String> {
-    let parameters = content_type.split(';').skip(1);
-    let charset = parameters
-        .filter_map(|parameter| parameter.split_once('='))
-        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))?;
-    Some(charset.1.trim().trim_matches('"').to_owned())
 }
 
 fn unreachable_failure(error: &reqwest::Error) -> FetchFailure {
@@ -201,23 +193,5 @@ fn unreachable_failure(error: &reqwest::Error) -> FetchFailure {
         FetchFailure::Tls(reason)
     } else {
         FetchFailure::Unreachable(reason)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_character_set_is_read_from_a_content_type() {
-        assert_eq!(
-            charset_of("text/xml; Charset=\"ISO-8859-1\""),
-            Some("ISO-8859-1".into())
-        );
-        assert_eq!(
-            charset_of("text/xml; boundary=x; charset=utf-8"),
-            Some("utf-8".into())
-        );
-        assert_eq!(charset_of("text/xml"), None);
     }
 }

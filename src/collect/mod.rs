@@ -1,27 +1,29 @@
 //! Collect: feeds in, items out. A bad feed is data, never the end of the run.
 //!
-//! `fetch` brings the bytes; `parse` makes items of them, with the help of `decode` (character sets), `clean`
-//! (plain text), `identity` and `moments` (dates).
+//! `fetch` brings the bytes; `parse` reads what the feed says, in one form for all formats; `items` makes items of
+//! that, with the help of `identity` and `moments` (dates). No text leaves `html` and `clean` with anything in
+//! it that acts.
 
 mod clean;
-mod decode;
 mod fetch;
+mod html;
 mod identity;
+mod items;
 mod moments;
-mod parse;
+pub mod parse;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
 
-pub use clean::html_text;
 pub use fetch::FetchOptions;
 use fetch::Fetched;
+pub use html::Html;
+pub use items::items;
 pub use moments::Moments;
-pub use parse::{Parsed, parse};
 
-use crate::model::{Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Item};
+use crate::model::{Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Item, Location};
 
 /// What a pass over the feeds brought.
 #[derive(Debug, Default)]
@@ -157,26 +159,42 @@ async fn fetch_one(
     else {
         return Ok(Answer::NotModified);
     };
-    // Parsing is work for a thread of its own: it would hold up the other feeds, and feed-rs has panicked
-    // on strange input before, which must cost this feed and no other.
+    // Parsing is work for a thread of its own, it would hold up the other feeds.
     let owned = feed.clone();
     let moments = Moments {
         now,
         wall,
         last_read: state.and_then(|state| state.succeeded_at),
     };
-    let parsed =
-        tokio::task::spawn_blocking(move || parse(&bytes, charset.as_deref(), &owned, moments))
-            .await;
+    let parsed = tokio::task::spawn_blocking(move || {
+        let base = match &owned.location {
+            Location::Web(url) => Some(url),
+            Location::File(_) => None,
+        };
+        let document = parse::parse(&bytes, charset.as_deref(), base)?;
+        let title = document.title.as_ref().map(|title| title.text().to_owned());
+        Ok(Parsed {
+            title: title.filter(|title| !title.is_empty()),
+            items: items(document, &owned, moments),
+        })
+    })
+    .await;
     match parsed {
         Ok(Ok(parsed)) => Ok(Answer::Parsed {
             parsed,
             etag,
             last_modified,
         }),
-        Ok(Err(reason)) => Err(FetchFailure::NotAFeed(reason)),
+        Ok(Err(reason)) => Err(FetchFailure::NotAFeed(parse::NotAFeed::to_string(&reason))),
+        // A panic is a mistake of ours, but must cost this feed and no other.
         Err(_) => Err(FetchFailure::NotAFeed(
             "the parser gave up on it".to_owned(),
         )),
     }
+}
+
+/// What a feed's bytes said.
+struct Parsed {
+    title: Option<String>,
+    items: Vec<Item>,
 }

@@ -1,0 +1,630 @@
+//! HTML from outside becomes a safe fragment and its text here, once, for every field.
+//!
+//! It goes through html5ever's *tokenizer* only: that builds no tree, so it is linear in the input and cannot be
+//! driven into the quadratic work or the stack overflow that deep nesting causes in tree-based sanitisers. The
+//! fragment is written anew, tag by tag from a list of harmless ones, every text and value escaped: what a
+//! browser makes of it does not depend on how the source was broken.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+use html5ever::tendril::StrTendril;
+use html5ever::tokenizer::states::RawKind;
+use html5ever::tokenizer::{
+    BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
+};
+use url::Url;
+
+use super::clean::plain_text;
+
+/// How much of one text is read. A feed that ships whole books costs no more than this for each.
+const MAX_SOURCE: usize = 500_000;
+
+/// How many elements may be open at a time; deeper ones are left out, their text is not.
+const MAX_DEPTH: usize = 64;
+
+/// A fragment of HTML from outside, made safe: no scripts, no styles, no forms, no tracking pixels, nothing
+/// that loads or runs but images, links absolute where a base is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Html {
+    markup: String,
+    text: String,
+    image: Option<String>,
+}
+
+impl Html {
+    /// Cleans `source`. Relative addresses are resolved against `base`.
+    pub fn clean(source: &str, base: Option<&Url>) -> Self {
+        let source = &source[..source.floor_char_boundary(MAX_SOURCE)];
+        if !source.contains(['<', '&']) {
+            return Self::from_text(source);
+        }
+        let source = &*mend(source);
+        let sink = Sink(RefCell::new(Writer {
+            markup: String::with_capacity(source.len()),
+            text: String::with_capacity(source.len()),
+            bases: base.map(|base| (0, base.clone())).into_iter().collect(),
+            lower: None,
+            source,
+            ..Writer::default()
+        }));
+        let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
+        let input = BufferQueue::default();
+        input.push_back(StrTendril::from_slice(source));
+        let _ = tokenizer.feed(&input);
+        tokenizer.end();
+        tokenizer.sink.0.into_inner().finish()
+    }
+
+    /// The fragment for a plain text.
+    pub fn from_text(text: &str) -> Self {
+        let text = &text[..text.floor_char_boundary(MAX_SOURCE)];
+        let mut markup = String::with_capacity(text.len());
+        escape(text.trim(), &mut markup);
+        Self {
+            markup,
+            text: plain_text(text),
+            image: None,
+        }
+    }
+
+    /// The safe mark-up.
+    pub fn markup(&self) -> &str {
+        &self.markup
+    }
+
+    /// Its text on one line: tags gone, references resolved, white space folded, control and
+    /// bidirectional-override characters out.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text alone.
+    pub fn into_text(self) -> String {
+        self.text
+    }
+
+    /// The address of its first image.
+    pub fn image(&self) -> Option<&str> {
+        self.image.as_deref()
+    }
+
+    /// Whether `name`, in lower case, is an element of HTML that a text may have.
+    pub(super) fn is_element(name: &str) -> bool {
+        harmless(name).is_some()
+            || matches!(
+                name,
+                "font" | "script" | "style" | "iframe" | "embed" | "object"
+            )
+    }
+
+    /// Whether there is nothing to see.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.image.is_none()
+    }
+}
+
+struct Sink<'a>(RefCell<Writer<'a>>);
+
+#[derive(Default)]
+struct Writer<'a> {
+    source: &'a str,
+    /// The source in lower case, made when somebody searches it.
+    lower: Option<String>,
+    markup: String,
+    text: String,
+    image: Option<String>,
+    /// The harmless elements that are open.
+    open: Vec<&'static str>,
+    /// How many elements are open that were too deep.
+    unseen: usize,
+    /// Base addresses, each with the depth from which it counts.
+    bases: Vec<(usize, Url)>,
+    /// The element whose content nobody should read, while we are inside of it.
+    hidden: Option<String>,
+}
+
+impl TokenSink for Sink<'_> {
+    type Handle = ();
+
+    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
+        let mut writer = self.0.borrow_mut();
+        match token {
+            Token::CharacterTokens(characters) if writer.hidden.is_none() => {
+                writer.text.push_str(&characters);
+                escape(&characters, &mut writer.markup);
+            }
+            Token::TagToken(tag) => return writer.tag(&tag),
+            _ => {}
+        }
+        TokenSinkResult::Continue
+    }
+}
+
+impl Writer<'_> {
+    fn tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
+        // `xhtml:p` and `h:p` are `p`.
+        let name = tag.name.rsplit(':').next().unwrap_or_default();
+        if tag.kind == TagKind::EndTag && self.hidden.as_deref() == Some(name) {
+            self.hidden = None;
+        }
+        if self.hidden.is_some() {
+            return TokenSinkResult::Continue;
+        }
+        if !is_inline(name) {
+            self.text.push(' ');
+        }
+        match tag.kind {
+            TagKind::StartTag => self.start(name, tag),
+            TagKind::EndTag => {
+                self.end(name);
+                TokenSinkResult::Continue
+            }
+        }
+    }
+
+    fn start(&mut self, name: &str, tag: &Tag) -> TokenSinkResult<()> {
+        let raw = match name {
+            "script" => Some(RawKind::ScriptData),
+            "style" | "iframe" | "noembed" | "noframes" | "xmp" => Some(RawKind::Rawtext),
+            "textarea" | "title" => Some(RawKind::Rcdata),
+            _ => None,
+        };
+        if let Some(kind) = raw
+            && !tag.self_closing
+        {
+            // Without its end tag, everything behind it would be hidden.
+            if self.closes(name) {
+                self.hidden = Some(name.to_owned());
+                return TokenSinkResult::RawData(kind);
+            }
+            return TokenSinkResult::Continue;
+        }
+        if matches!(
+            name,
+            "applet" | "object" | "svg" | "math" | "noscript" | "head" | "select"
+        ) {
+            if !tag.self_closing && self.closes(name) {
+                self.hidden = Some(name.to_owned());
+            }
+            return TokenSinkResult::Continue;
+        }
+        let Some(name) = harmless(name) else {
+            return TokenSinkResult::Continue;
+        };
+        if name == "img" {
+            self.write_image(tag);
+            return TokenSinkResult::Continue;
+        }
+        if matches!(name, "br" | "hr" | "wbr" | "col") {
+            self.markup.push('<');
+            self.markup.push_str(name);
+            self.markup.push_str(" />");
+            return TokenSinkResult::Continue;
+        }
+        // One of these ends the one before it.
+        if matches!(name, "p" | "li" | "dt" | "dd" | "td" | "th" | "tr")
+            && self.open.last() == Some(&name)
+        {
+            self.end(name);
+        }
+        if self.open.len() >= MAX_DEPTH {
+            self.unseen += usize::from(!tag.self_closing);
+            return TokenSinkResult::Continue;
+        }
+        if let Some(base) = attribute(tag, "xml:base")
+            && let Some(base) = self.resolve(base).and_then(|base| Url::parse(&base).ok())
+        {
+            self.bases.push((self.open.len() + 1, base));
+        }
+        self.markup.push('<');
+        self.markup.push_str(name);
+        if name == "a"
+            && let Some(address) = attribute(tag, "href").and_then(|address| self.resolve(address))
+        {
+            self.write_attribute("href", &address);
+        }
+        for key in ["title", "colspan", "rowspan", "dir", "lang"] {
+            if let Some(value) = attribute(tag, key) {
+                self.write_attribute(key, value);
+            }
+        }
+        self.markup.push('>');
+        self.open.push(name);
+        if tag.self_closing {
+            self.end(name);
+        }
+        TokenSinkResult::Continue
+    }
+
+    fn end(&mut self, name: &str) {
+        if self.unseen > 0 && harmless(name).is_some() {
+            self.unseen -= 1;
+            return;
+        }
+        let Some(place) = self.open.iter().rposition(|open| *open == name) else {
+            return;
+        };
+        self.close_down_to(place);
+    }
+
+    fn close_down_to(&mut self, place: usize) {
+        while self.open.len() > place {
+            if let Some(open) = self.open.pop() {
+                self.markup.push_str("</");
+                self.markup.push_str(open);
+                self.markup.push('>');
+            }
+        }
+        let depth = self.open.len();
+        while self.bases.last().is_some_and(|(from, _)| *from > depth) {
+            self.bases.pop();
+        }
+    }
+
+    fn write_image(&mut self, tag: &Tag) {
+        let Some(source) = attribute(tag, "src").and_then(|source| self.resolve(source)) else {
+            return;
+        };
+        if is_tracking_pixel(tag, &source) {
+            return;
+        }
+        if self.image.is_none() && source.starts_with("http") {
+            self.image = Some(source.clone());
+        }
+        self.markup.push_str("<img");
+        self.write_attribute("src", &source);
+        for key in ["alt", "title", "width", "height"] {
+            if let Some(value) = attribute(tag, key) {
+                self.write_attribute(key, value);
+            }
+        }
+        self.markup.push_str(" />");
+    }
+
+    fn write_attribute(&mut self, key: &str, value: &str) {
+        self.markup.push(' ');
+        self.markup.push_str(key);
+        self.markup.push_str("=\"");
+        escape(value, &mut self.markup);
+        self.markup.push('"');
+    }
+
+    fn resolve(&self, address: &str) -> Option<String> {
+        safe_address(address, self.bases.last().map(|(_, base)| base))
+    }
+
+    /// Whether an end tag of this name stands anywhere in the source.
+    fn closes(&mut self, name: &str) -> bool {
+        let source = self.source;
+        let lower = self
+            .lower
+            .get_or_insert_with(|| source.to_ascii_lowercase());
+        lower.contains(&format!("</{name}"))
+    }
+
+    fn finish(mut self) -> Html {
+        self.close_down_to(0);
+        self.markup.truncate(self.markup.trim_end().len());
+        let start = self.markup.len() - self.markup.trim_start().len();
+        self.markup.drain(..start);
+        Html {
+            text: plain_text(&self.text),
+            markup: self.markup,
+            image: self.image,
+        }
+    }
+}
+
+/// Keeps a comment or declaration without an end from hiding the rest of the text.
+fn mend(source: &str) -> Cow<'_, str> {
+    if !source.contains("<!") {
+        return Cow::Borrowed(source);
+    }
+    let mut mended = String::with_capacity(source.len());
+    let last_comment_end = source.rfind("-->").unwrap_or(0);
+    let mut from = 0;
+    for (at, _) in source.match_indices("<!") {
+        let rest = &source[at + 2..];
+        let is_comment = rest.starts_with("--");
+        let is_declaration =
+            rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[') && rest.contains('>');
+        if is_comment && at < last_comment_end || is_declaration {
+            continue;
+        }
+        mended.push_str(&source[from..at]);
+        // One that ends like a tag is hidden up to there; anything else is text.
+        mended.push_str(if is_comment { "<!" } else { "&lt;!" });
+        from = at + if is_comment { 4 } else { 2 };
+    }
+    mended.push_str(&source[from..]);
+    Cow::Owned(mended)
+}
+
+fn attribute<'t>(tag: &'t Tag, name: &str) -> Option<&'t str> {
+    tag.attrs
+        .iter()
+        .find(|attribute| &*attribute.name.local == name)
+        .map(|attribute| &*attribute.value)
+}
+
+fn escape(text: &str, markup: &mut String) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let escaped = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            b'>' => "&gt;",
+            b'"' => "&quot;",
+            // Line ends and tabs mean something in `pre`; the other control characters nothing anywhere.
+            0..=8 | 11..=31 | 127 => "",
+            _ => continue,
+        };
+        markup.push_str(&text[from..at]);
+        markup.push_str(escaped);
+        from = at + 1;
+    }
+    markup.push_str(&text[from..]);
+}
+
+/// An address that may stand in a link: absolute where `base` is known, of a scheme that runs nothing.
+pub(super) fn safe_address(address: &str, base: Option<&Url>) -> Option<String> {
+    const SCHEMES: &[&str] = &[
+        "http", "https", "mailto", "ftp", "sftp", "feed", "tel", "sms", "xmpp", "irc", "ircs",
+        "news", "nntp", "magnet", "matrix", "geo", "callto", "gopher", "gemini", "urn", "tag",
+        "webcal", "acct", "sip", "sips", "aim", "git", "svn", "rsync", "rtsp", "rtspu", "ssh",
+        "telnet", "ed2k", "hdl", "imap", "mms", "prospero", "shttp", "snews", "wais", "file",
+    ];
+    // Browsers ignore these inside of a scheme.
+    let address: String = address
+        .trim_matches(|c: char| c.is_whitespace() || c.is_control())
+        .chars()
+        .filter(|c| !matches!(c, '\t' | '\n' | '\r' | '\0'))
+        .collect();
+    if address.is_empty() || address.len() > 4_000 {
+        return None;
+    }
+    match Url::parse(&address) {
+        Ok(url) if SCHEMES.contains(&url.scheme()) => Some(address),
+        Ok(_) => None,
+        Err(url::ParseError::RelativeUrlWithoutBase) => match base {
+            Some(base) => base.join(&address).ok().map(String::from),
+            None => Some(address),
+        },
+        // A scheme that we do not know how to read is none that we let through.
+        Err(_) => {
+            let scheme = address
+                .split([':', '/', '?', '#'])
+                .next()
+                .unwrap_or_default();
+            (SCHEMES.contains(&scheme.to_ascii_lowercase().as_str())).then_some(address)
+        }
+    }
+}
+
+/// Images that nobody sees and that only tell who reads.
+fn is_tracking_pixel(tag: &Tag, source: &str) -> bool {
+    const COUNTERS: &[&str] = &[
+        "feedburner.com/~r/",
+        "feedburner.com/~ff/",
+        "feedsportal.com/",
+        "pixel.wp.com/",
+        "stats.wordpress.com/",
+        "doubleclick.net/",
+        "vgwort.de/",
+        "google-analytics.com/",
+        "statcounter.com/",
+        "scorecardresearch.com/",
+    ];
+    let is_dot = |key| {
+        attribute(tag, key)
+            .is_some_and(|value| matches!(value.trim().trim_end_matches("px"), "0" | "1"))
+    };
+    (is_dot("width") && is_dot("height")) || COUNTERS.iter().any(|counter| source.contains(counter))
+}
+
+/// The harmless elements: structure and emphasis, images, links and tables.
+fn harmless(name: &str) -> Option<&'static str> {
+    const HARMLESS: &[&str] = &[
+        "a",
+        "abbr",
+        "acronym",
+        "address",
+        "article",
+        "aside",
+        "b",
+        "bdi",
+        "bdo",
+        "big",
+        "blockquote",
+        "br",
+        "caption",
+        "center",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "dd",
+        "del",
+        "details",
+        "dfn",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "figcaption",
+        "figure",
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "i",
+        "img",
+        "ins",
+        "kbd",
+        "li",
+        "main",
+        "mark",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "rp",
+        "rt",
+        "ruby",
+        "s",
+        "samp",
+        "section",
+        "small",
+        "span",
+        "strike",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "time",
+        "tr",
+        "tt",
+        "u",
+        "ul",
+        "var",
+        "wbr",
+    ];
+    HARMLESS.binary_search(&name).ok().map(|at| HARMLESS[at])
+}
+
+/// Elements that do not break a word: `H<sub>2</sub>O` is one.
+fn is_inline(name: &str) -> bool {
+    matches!(
+        name,
+        "a" | "abbr"
+            | "acronym"
+            | "b"
+            | "bdi"
+            | "bdo"
+            | "big"
+            | "cite"
+            | "code"
+            | "del"
+            | "dfn"
+            | "em"
+            | "font"
+            | "i"
+            | "ins"
+            | "kbd"
+            | "mark"
+            | "q"
+            | "s"
+            | "samp"
+            | "small"
+            | "span"
+            | "strike"
+            | "strong"
+            | "sub"
+            | "sup"
+            | "tt"
+            | "u"
+            | "var"
+            | "wbr"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::is_unwanted;
+
+    fn text(html: &str) -> String {
+        Html::clean(html, None).into_text()
+    }
+
+    fn markup(html: &str) -> String {
+        let base = Url::parse("https://example.org/a/").unwrap();
+        Html::clean(html, Some(&base)).markup
+    }
+
+    #[test]
+    fn mark_up_becomes_text() {
+        for (html, plain) in [
+            ("<p>One</p><p>Two &amp; three</p>", "One Two & three"),
+            ("H<sub>2</sub>O<br>and&nbsp;more", "H2O and more"),
+            ("a<script>alert('<b>x</b>')</script>b", "a b"),
+            ("a<style>p{color:red}</style>b<!-- c -->d", "a bd"),
+            ("<iframe src=x>fallback</iframe>z", "z"),
+            ("a<iframe src=x>b", "a b"),
+            (
+                "Kündigung &Uuml;ber &#8222;KI&#8220;",
+                "Kündigung Über „KI“",
+            ),
+            ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+            ("<img src=x onerror=alert(1)>Text", "Text"),
+            ("cut off <a href=\"htt", "cut off"),
+        ] {
+            assert_eq!(text(html), plain, "{html}");
+        }
+    }
+
+    #[test]
+    fn only_harmless_mark_up_is_left() {
+        for (html, safe) in [
+            ("<p onclick=x style='a:b'>a<p>b", "<p>a</p><p>b</p>"),
+            (
+                "<a href='b?c=1&d' onclick=x>t</a>",
+                "<a href=\"https://example.org/a/b?c=1&amp;d\">t</a>",
+            ),
+            ("<a href='java\tscript:alert(1)'>t</a>", "<a>t</a>"),
+            ("<a href='&#106;avascript:alert(1)'>t</a>", "<a>t</a>"),
+            ("<a href='data:text/html,x'>t</a>", "<a>t</a>"),
+            (
+                "<img src='i.png' alt='\"><script>'>",
+                "<img src=\"https://example.org/a/i.png\" alt=\"&quot;&gt;&lt;script&gt;\" />",
+            ),
+            ("a<img src=//t.example/p width=1 height=1>b", "ab"),
+            ("<xhtml:b>x</xhtml:b><o:p>y</o:p>", "<b>x</b><p>y</p>"),
+            ("<b>x</i></b></b>", "<b>x</b>"),
+            ("<svg><script>x</script></svg>y", "y"),
+            ("&lt;script&gt;", "&lt;script&gt;"),
+            (
+                "<div xml:base='/z/'><a href=q>1</a></div><a href=q>2</a>",
+                "<div><a href=\"https://example.org/z/q\">1</a></div><a href=\"https://example.org/a/q\">2</a>",
+            ),
+        ] {
+            assert_eq!(markup(html), safe, "{html}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_nested_elements_are_linear_work() {
+        let deep = "<div>".repeat(90_000) + "core" + &"</div>".repeat(5);
+        assert_eq!(text(&deep), "core");
+    }
+
+    proptest! {
+        #[test]
+        fn cleaning_never_leaves_a_control_character(html in "\\PC*|(<[a-z/!]{0,5}|&[#a-z0-9;]{0,6}|[\\x00-\\x20]|[a-z]){0,40}") {
+            let text = text(&html);
+            prop_assert!(!text.chars().any(|c| c.is_control() || is_unwanted(c)));
+            prop_assert_eq!(plain_text(&text), text);
+        }
+
+        #[test]
+        fn what_was_cleaned_stays_as_it_is(html in "(<|>|/|a|b|p|script|style|img| href=| src=|javascript:|http://e.org/|'|\"|&|;|amp|x){0,40}") {
+            let once = Html::clean(&html, None);
+            let twice = Html::clean(once.markup(), None);
+            prop_assert_eq!(once.markup(), twice.markup());
+        }
+    }
+}
