@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{line, report, terminal};
+use super::{line, terminal};
 use crate::config::Config;
 use crate::store::Store;
 
@@ -18,8 +18,14 @@ impl Collect {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
         let store = Store::open(&config.store, &config.newsletter.id).await?;
         let now = super::now(config, None);
-        let Some(collected) =
-            line::collect_into(config, &store, now, terminal::stop_signal()).await?
+        let Some(collected) = line::collect_into(
+            config,
+            &store,
+            &config.collect,
+            now,
+            terminal::stop_signal(),
+        )
+        .await?
         else {
             return Ok(super::INTERRUPTED);
         };
@@ -28,7 +34,7 @@ impl Collect {
         } else if terminal::is_watched() {
             println!("{}", collected.summary());
         }
-        eprint!("{}", report::failures(&collected.failures));
+        eprint!("{}", collected.trouble());
         Ok(if collected.failures.is_empty() {
             super::DONE
         } else {

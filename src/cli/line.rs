@@ -1,18 +1,17 @@
 //! The straight line of the program, and the only place that chains its stages.
 
-use std::collections::HashMap;
-
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
 use super::report::{CadenceReport, CollectReport, Decision, RunReport};
 use super::terminal::bar;
+use crate::collect::{FetchOptions, Outcome, Visit};
 use crate::config::{Config, secret};
 use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions};
 use crate::model::{Cadence, Edition, LeftOut, Window};
 use crate::schedule::{self, Due};
-use crate::store::{EditionState, Published, Store};
+use crate::store::{EditionState, Published, Saved, Store};
 use crate::{collect, rank, render};
 
 /// The real time. Only the command line asks for it; all else is told.
@@ -35,11 +34,12 @@ pub(super) async fn pass(
     let mut report = RunReport::new(now);
     store.sync_configured(&config.subscribers, wall()).await?;
 
-    let Some(collected) = collect_into(config, store, now, stop.clone()).await? else {
+    let collecting = collect_into(config, store, &config.collect, now, stop.clone());
+    let Some(collected) = collecting.await? else {
         report.stopped = true;
         return Ok(report);
     };
-    let blind = collected.failures.len() == config.feeds.len();
+    let blind = collected.is_blind();
     report.collect = Some(collected);
 
     for cadence in &config.cadences {
@@ -99,34 +99,71 @@ pub(super) async fn stranded(config: &Config, store: &Store) -> anyhow::Result<u
     Ok(store.count_stranded(&cadences, &topics).await?)
 }
 
+/// How many items are stored at a time: few enough to hold in memory, and of all but the largest newsletters all, so that
+/// what several feeds carry does not depend on which of them answers first.
+const BATCH: usize = 5_000;
+
 /// Fetches all feeds and stores what they gave; `None` when told to stop.
 pub(super) async fn collect_into(
     config: &Config,
     store: &Store,
+    options: &FetchOptions,
     now: DateTime<Utc>,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<CollectReport>> {
     let states = store.list_fetch_states().await?;
+    let mut report = CollectReport::new(config.feeds.len());
     let bar = bar("Fetching", config.feeds.len() as u64);
-    let collecting = collect::collect(&config.feeds, &states, &config.collect, now, wall(), || {
-        bar.inc(1);
-    });
-    let collected = tokio::select! {
-        collected = collecting => collected?,
-        _ = stop.wait_for(|stop| *stop) => return Ok(None),
-    };
+    let mut visits = collect::collect(&config.feeds, states.clone(), options, now, wall())?;
+    let mut batch = Vec::new();
+    let mut size = 0;
+    loop {
+        let visit = tokio::select! {
+            visit = visits.recv() => visit,
+            _ = stop.wait_for(|stop| *stop) => return Ok(None),
+        };
+        let is_last = visit.is_none();
+        if let Some(visit) = visit {
+            bar.inc(1);
+            let feed = &config.feeds[visit.place];
+            report.note(feed, states.get(&feed.key), &visit, now);
+            if let Outcome::Items(items) = &visit.outcome {
+                size += items.len();
+            }
+            batch.push(visit);
+        }
+        if is_last || size >= BATCH {
+            let saved = save(config, store, std::mem::take(&mut batch), now).await?;
+            report.new_items += saved.new;
+            report.known_items += saved.known;
+            size = 0;
+        }
+        if is_last {
+            break;
+        }
+    }
     bar.finish_and_clear();
-    let saved = store
-        .save_collected(&collected.items, &collected.states, now)
-        .await?;
-    Ok(Some(CollectReport {
-        feeds: config.feeds.len(),
-        not_modified: collected.not_modified,
-        new_items: saved.new,
-        known_items: saved.known,
-        items_by_feed: collected.counts.into_iter().collect::<HashMap<_, _>>(),
-        failures: collected.failures,
-    }))
+    report.in_order(&config.feeds);
+    Ok(Some(report))
+}
+
+/// Stores a batch, the feeds in the order of the configuration: the first one to carry an item gives it its outlet.
+async fn save(
+    config: &Config,
+    store: &Store,
+    mut visits: Vec<Visit>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Saved> {
+    visits.sort_by_key(|visit| visit.place);
+    let mut items = Vec::new();
+    let mut states = Vec::with_capacity(visits.len());
+    for visit in visits {
+        if let Outcome::Items(found) = visit.outcome {
+            items.extend(found);
+        }
+        states.push((config.feeds[visit.place].key.clone(), visit.state));
+    }
+    Ok(store.save_collected(&items, &states, now).await?)
 }
 
 /// Composes the edition of `cadence` for `slot`, with what it leaves out.

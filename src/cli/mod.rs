@@ -5,10 +5,12 @@
 
 mod check;
 mod collect;
+mod discover;
 mod feeds;
 mod init;
 mod line;
 mod lock;
+mod opml;
 mod preview;
 mod report;
 mod send;
@@ -20,6 +22,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand};
 
+use crate::collect::FetchOptions;
 use crate::config::{self, Config};
 
 /// All is well.
@@ -126,13 +129,22 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Init(init) => return init.run(&path),
         command => command,
     };
+    // Feeds can be looked for before there is a configuration.
+    if let Command::Feeds(feeds::Feeds::Discover(discover)) = command {
+        let options = if path.exists() {
+            config::load(&path)?.collect
+        } else {
+            FetchOptions::default()
+        };
+        return discover.run(&options).await;
+    }
     let config = config::load(&path)?;
     match command {
         Command::Init(_) => Ok(DONE),
         Command::Preview(preview) => preview.run(&config).await,
         Command::Send(send) => send.run(&config).await,
         Command::Collect(collect) => collect.run(&config).await,
-        Command::Feeds(feeds) => feeds.run(&config).await,
+        Command::Feeds(feeds) => feeds.run(&config, &path).await,
         Command::Subscribers(subscribers) => subscribers.run(&config).await,
         Command::Check(check) => check.run(&config, &path).await,
     }

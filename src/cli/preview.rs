@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use clap::Args;
 use serde::Serialize;
 
-use super::report::{CollectReport, count, failures, moment};
+use super::report::{CollectReport, count, moment};
 use super::{line, terminal};
 use crate::config::Config;
 use crate::deliver::{Recipient, message};
@@ -111,8 +111,14 @@ impl Preview {
             }
         };
         let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
-        let Some(collected) =
-            line::collect_into(config, &store, now, terminal::stop_signal()).await?
+        let Some(collected) = line::collect_into(
+            config,
+            &store,
+            &config.collect,
+            now,
+            terminal::stop_signal(),
+        )
+        .await?
         else {
             return Ok(super::INTERRUPTED);
         };
@@ -150,7 +156,7 @@ impl Preview {
         } else {
             self.tell(config, &report, &why);
         }
-        eprint!("{}", failures(&report.collect.failures));
+        eprint!("{}", report.collect.trouble());
         if self.open {
             let shown = report
                 .editions

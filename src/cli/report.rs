@@ -7,8 +7,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use crate::collect::{Outcome, Visit};
 use crate::deliver::Delivered;
-use crate::model::{CadenceId, EditionId, FeedFailure, FeedKey};
+use crate::model::{CadenceId, EditionId, Feed, FeedFailure, FeedKey, FetchState};
 
 /// What one pass did. `Serialize` is the form of `--json`.
 #[derive(Debug, Serialize)]
@@ -28,15 +29,34 @@ pub(super) struct RunReport {
 }
 
 /// What the feeds gave.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct CollectReport {
     pub feeds: usize,
     pub not_modified: usize,
+    /// Not asked, as they want to be left alone for a while or have failed too often.
+    pub resting: usize,
     pub new_items: usize,
     pub known_items: usize,
     #[serde(skip)]
     pub items_by_feed: HashMap<FeedKey, usize>,
+    /// What a strict reader has against each feed; only when checking.
+    #[serde(skip)]
+    pub flaws: HashMap<FeedKey, String>,
     pub failures: Vec<FeedFailure>,
+    /// Those that have just moved for good.
+    pub moved: Vec<MovedFeed>,
+    /// Those that have had nothing new for a month, as of this run.
+    pub quiet: Vec<FeedKey>,
+    /// How many of the resting ones have failed before.
+    #[serde(skip)]
+    ailing: usize,
+}
+
+/// A feed that is read at another address than the configured one.
+#[derive(Debug, Serialize)]
+pub(super) struct MovedFeed {
+    pub feed: FeedKey,
+    pub to: String,
 }
 
 /// What was decided for a cadence.
@@ -140,7 +160,7 @@ impl RunReport {
             let _ = writeln!(text, "{}", cadence.sentence(timezone));
         }
         if let Some(collect) = &self.collect {
-            text.push_str(&failures(&collect.failures));
+            text.push_str(&collect.trouble());
         }
         if let Some(delivered) = &self.delivery {
             for (number, one, many, what) in [
@@ -192,19 +212,118 @@ impl RunReport {
 }
 
 impl CollectReport {
+    pub(super) fn new(feeds: usize) -> Self {
+        Self {
+            feeds,
+            ..Self::default()
+        }
+    }
+
+    /// Takes note of how a feed was found at `now`, which was known as `before`.
+    pub(super) fn note(
+        &mut self,
+        feed: &Feed,
+        before: Option<&FetchState>,
+        visit: &Visit,
+        now: DateTime<Utc>,
+    ) {
+        match &visit.outcome {
+            Outcome::Items(items) => {
+                self.items_by_feed.insert(feed.key.clone(), items.len());
+            }
+            Outcome::NotModified => self.not_modified += 1,
+            Outcome::Resting => {
+                self.resting += 1;
+                self.ailing += usize::from(visit.state.failures > 0);
+            }
+            Outcome::Failed(failure) => self.failures.push(FeedFailure {
+                feed: feed.key.clone(),
+                name: feed.label().to_owned(),
+                failure: failure.clone(),
+            }),
+        }
+        if let Some(flaw) = &visit.flaw {
+            self.flaws.insert(feed.key.clone(), flaw.clone());
+        }
+        if let Some(to) = &visit.state.moved_to
+            && before.and_then(|before| before.moved_to.as_ref()) != Some(to)
+        {
+            self.moved.push(MovedFeed {
+                feed: feed.key.clone(),
+                to: to.to_string(),
+            });
+        }
+        let was_quiet =
+            before.is_some_and(|before| before.fetched_at.is_some_and(|at| before.is_quiet(at)));
+        if visit.state.is_quiet(now) && !was_quiet {
+            self.quiet.push(feed.key.clone());
+        }
+    }
+
+    /// Brings the failures into the order of the configuration.
+    pub(super) fn in_order(&mut self, feeds: &[Feed]) {
+        let places: HashMap<&FeedKey, usize> = feeds
+            .iter()
+            .enumerate()
+            .map(|(place, feed)| (&feed.key, place))
+            .collect();
+        self.failures
+            .sort_by_key(|failure| places.get(&failure.feed).copied());
+        self.moved
+            .sort_by_key(|moved| places.get(&moved.feed).copied());
+        self.quiet.sort_by_key(|key| places.get(key).copied());
+    }
+
+    /// Whether no feed said anything: then a quiet day is no news.
+    pub(super) fn is_blind(&self) -> bool {
+        self.failures.len() + self.ailing == self.feeds
+    }
+
     pub(super) fn summary(&self) -> String {
-        let unchanged = if self.not_modified > 0 {
-            format!(", {} unchanged", self.not_modified)
-        } else {
-            String::new()
-        };
+        let mut asides = String::new();
+        for (number, what) in [
+            (self.not_modified, "unchanged"),
+            (self.resting, "not asked yet"),
+        ] {
+            if number > 0 {
+                let _ = write!(asides, ", {number} {what}");
+            }
+        }
         format!(
-            "Read {} of {}{unchanged}: {}, {} known.",
-            self.feeds - self.failures.len(),
+            "Read {} of {}{asides}: {}, {} known.",
+            self.feeds - self.failures.len() - self.resting,
             count(self.feeds as u64, "feed", "feeds"),
             count(self.new_items as u64, "new item", "new items"),
             self.known_items
         )
+    }
+
+    /// What somebody must know who does not watch, a line for each feed; empty when all is well.
+    pub(super) fn trouble(&self) -> String {
+        let mut text = String::new();
+        for failure in &self.failures {
+            let address = if failure.name == failure.feed.as_str() {
+                String::new()
+            } else {
+                format!(" ({})", failure.feed)
+            };
+            let _ = writeln!(
+                text,
+                "The feed {}{address} {}.",
+                failure.name, failure.failure
+            );
+        }
+        for moved in &self.moved {
+            let _ = writeln!(
+                text,
+                "The feed {} is now at {}, and is read there; put that into the configuration.",
+                moved.feed, moved.to
+            );
+        }
+        for feed in &self.quiet {
+            let _ = writeln!(text, "The feed {feed} has had nothing new for a month.");
+        }
+        text
     }
 }
 
@@ -252,24 +371,6 @@ impl CadenceReport {
             Decision::NotDue { next: None } => format!("No {name} edition is due."),
         }
     }
-}
-
-/// The failed feeds, a line each; empty when there is none.
-pub(super) fn failures(failures: &[FeedFailure]) -> String {
-    let mut text = String::new();
-    for failure in failures {
-        let address = if failure.name == failure.feed.as_str() {
-            String::new()
-        } else {
-            format!(" ({})", failure.feed)
-        };
-        let _ = writeln!(
-            text,
-            "The feed {}{address} {}.",
-            failure.name, failure.failure
-        );
-    }
-    text
 }
 
 /// A moment as the newsletter's readers would say it.

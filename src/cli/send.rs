@@ -106,9 +106,15 @@ async fn test_copy(
     };
     let now = super::now(config, None);
     let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
-    if line::collect_into(config, &store, now, terminal::stop_signal())
-        .await?
-        .is_none()
+    if line::collect_into(
+        config,
+        &store,
+        &config.collect,
+        now,
+        terminal::stop_signal(),
+    )
+    .await?
+    .is_none()
     {
         return Ok(super::INTERRUPTED);
     }

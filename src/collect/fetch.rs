@@ -1,14 +1,22 @@
 //! One feed's bytes: from a file, or over HTTP with the manners of a feed reader.
 
 use std::error::Error as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use futures::StreamExt as _;
-use reqwest::header::{self, HeaderMap, HeaderValue};
-use url::Url;
+use base64::Engine as _;
+use chrono::{DateTime, Utc};
+use reqwest::Response;
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use url::{Origin, Url};
 
-use crate::model::{Feed, FetchFailure, FetchState, Location};
+use super::guard::{Blocked, Guard, Unresolved};
+use super::pace;
+use crate::model::{Feed, FetchFailure, FetchState, Location, SecretPart, SecretText};
+
+/// How often an address may lead on to another.
+const MAX_REDIRECTS: usize = 8;
 
 /// How to fetch.
 #[derive(Debug, Clone)]
@@ -19,8 +27,15 @@ pub struct FetchOptions {
     pub max_bytes: u64,
     /// How many feeds are fetched at a time.
     pub concurrency: usize,
+    /// How many feeds of one host are fetched at a time.
+    pub per_host: usize,
     /// What we call ourselves.
     pub user_agent: String,
+    /// Whether feeds may be on this machine and in its network.
+    pub allow_private: bool,
+    /// Somebody looks after the feeds: those are asked too that would rather be left alone for a while or are gone (never those
+    /// that told us to wait), and a strict reader has its say (see [`Visit::flaw`](super::Visit::flaw)).
+    pub checking: bool,
 }
 
 impl Default for FetchOptions {
@@ -29,12 +44,15 @@ impl Default for FetchOptions {
             timeout: Duration::from_secs(30),
             max_bytes: 10_000_000,
             concurrency: 32,
+            per_host: 2,
             user_agent: concat!(
                 "Tidings/",
                 env!("CARGO_PKG_VERSION"),
                 " (feed reader for a newsletter digest)"
             )
             .to_owned(),
+            allow_private: false,
+            checking: false,
         }
     }
 }
@@ -43,155 +61,355 @@ impl Default for FetchOptions {
 #[derive(Debug)]
 pub(super) enum Fetched {
     /// The server says that nothing changed since the last full answer (304).
-    NotModified,
-    /// A full answer.
-    Full {
-        /// Its body, decompressed.
-        bytes: Vec<u8>,
-        /// The character set of its `Content-Type`.
-        charset: Option<String>,
-        /// Its `ETag`, for the next fetch.
-        etag: Option<String>,
-        /// Its `Last-Modified`, for the next fetch.
-        last_modified: Option<String>,
+    NotModified {
+        /// The headers of the answer.
+        headers: HeaderMap,
     },
+    /// A full answer.
+    Full(Answer),
 }
 
-/// The HTTP client for all feeds.
-///
-/// # Errors
-/// When the TLS set-up of the machine is unusable.
-pub(super) fn client(options: &FetchOptions) -> anyhow::Result<reqwest::Client> {
-    let mut tls = crate::tls::client_config(None)?;
-    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let accept = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, application/json;q=0.8, */*;q=0.5";
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(&options.user_agent)
-        .default_headers(HeaderMap::from_iter([(
-            header::ACCEPT,
-            HeaderValue::from_static(accept),
-        )]))
-        .connect_timeout(options.timeout.min(Duration::from_secs(10)))
-        .redirect(reqwest::redirect::Policy::limited(5))
-        .build()
-        .context("setting up the HTTP client")
+/// A full answer.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// Its body, decompressed.
+    pub(super) bytes: Vec<u8>,
+    /// Its headers; none for a file.
+    pub(super) headers: HeaderMap,
+    /// The address that it came from; none for a file.
+    pub(super) url: Option<Url>,
+    /// Where the feed has moved for good.
+    pub(super) moved_to: Option<Url>,
 }
 
-/// Fetches `feed`, conditionally on what `state` remembers.
-///
-/// # Errors
-/// What went wrong, typed for the report.
-pub(super) async fn fetch(
-    client: &reqwest::Client,
-    feed: &Feed,
-    state: Option<&FetchState>,
-    options: &FetchOptions,
-) -> Result<Fetched, FetchFailure> {
-    let work = async {
-        match &feed.location {
-            Location::File(path) => read_file(path, options.max_bytes).await,
-            Location::Web(url) => get(client, url, state, options.max_bytes).await,
-        }
-    };
-    // One limit over everything: a server that sends a byte a second must not hold the edition back.
-    tokio::time::timeout(options.timeout, work)
-        .await
-        .unwrap_or(Err(FetchFailure::Timeout(options.timeout.as_secs())))
-}
-
-async fn read_file(path: &std::path::Path, max_bytes: u64) -> Result<Fetched, FetchFailure> {
-    let unreadable = |error: std::io::Error| FetchFailure::File(error.to_string());
-    let metadata = tokio::fs::metadata(path).await.map_err(unreadable)?;
-    if metadata.len() > max_bytes {
-        return Err(FetchFailure::TooLarge(max_bytes));
+impl Answer {
+    /// A header as text.
+    pub(super) fn header(&self, name: HeaderName) -> Option<String> {
+        let value = self.headers.get(name)?;
+        // Kept as it came: what a server put into an entity tag, it gets back, whatever it is.
+        Some(
+            value
+                .as_bytes()
+                .iter()
+                .map(|byte| char::from(*byte))
+                .collect(),
+        )
     }
-    let bytes = tokio::fs::read(path).await.map_err(unreadable)?;
-    Ok(Fetched::Full {
-        bytes,
-        charset: None,
-        etag: None,
-        last_modified: None,
-    })
 }
 
-async fn get(
-    client: &reqwest::Client,
-    url: &Url,
-    state: Option<&FetchState>,
+/// Fetches feeds.
+#[derive(Debug, Clone)]
+pub(super) struct Fetcher {
+    client: reqwest::Client,
+    guard: Guard,
+    timeout: Duration,
     max_bytes: u64,
-) -> Result<Fetched, FetchFailure> {
-    let conditional =
-        state.is_some_and(|state| state.etag.is_some() || state.last_modified.is_some());
-    let mut request = client.get(url.clone());
-    if let Some(etag) = state.and_then(|state| state.etag.as_deref()) {
-        request = request.header(header::IF_NONE_MATCH, etag);
-    }
-    if let Some(date) = state.and_then(|state| state.last_modified.as_deref()) {
-        request = request.header(header::IF_MODIFIED_SINCE, date);
-    }
-    let response = request
-        .send()
-        .await
-        .map_err(|error| unreachable_failure(&error))?;
-    match response.status().as_u16() {
-        // Only an answer to our condition; without one there is nothing that could be unchanged.
-        304 if conditional => return Ok(Fetched::NotModified),
-        200 => {}
-        status => return Err(FetchFailure::Status(status)),
-    }
-    if response
-        .content_length()
-        .is_some_and(|length| length > max_bytes)
-    {
-        return Err(FetchFailure::TooLarge(max_bytes));
-    }
-    let text = |name| {
-        response
-            .headers()
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-            .map(str::to_owned)
-    };
-    let (etag, last_modified) = (text(header::ETAG), text(header::LAST_MODIFIED));
-    let charset = text(header::CONTENT_TYPE).and_then(|value| super::parse::charset_of(&value));
-
-    let mut bytes = Vec::new();
-    let mut body = response.bytes_stream();
-    while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| unreachable_failure(&error))?;
-        // Counted after decompression, so a small bomb is as large as what it unfolds to.
-        if (bytes.len() + chunk.len()) as u64 > max_bytes {
-            return Err(FetchFailure::TooLarge(max_bytes));
-        }
-        bytes.extend_from_slice(&chunk);
-    }
-    Ok(Fetched::Full {
-        bytes,
-        charset,
-        etag,
-        last_modified,
-    })
 }
 
-fn unreachable_failure(error: &reqwest::Error) -> FetchFailure {
-    // The innermost cause is the one that helps ("connection refused"); the outer ones repeat the URL.
-    let mut cause = error.source();
-    while let Some(inner) = cause.and_then(|error| error.source()) {
-        cause = Some(inner);
+impl Fetcher {
+    /// Sets up the HTTP client.
+    ///
+    /// # Errors
+    /// When the TLS set-up of the machine is unusable.
+    pub(super) fn new(options: &FetchOptions) -> anyhow::Result<Self> {
+        let mut tls = crate::tls::client_config(None)?;
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let accept = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, application/json;q=0.8, */*;q=0.5";
+        let guard = Guard::new(options.allow_private);
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(std::sync::Arc::new(guard.clone()))
+            .user_agent(&options.user_agent)
+            .default_headers(HeaderMap::from_iter([(
+                header::ACCEPT,
+                HeaderValue::from_static(accept),
+            )]))
+            .connect_timeout(options.timeout.min(Duration::from_secs(10)))
+            // Followed by hand: each hop has to pass the guard, and we must know which of them are for good.
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .context("setting up the HTTP client")?;
+        Ok(Self {
+            client,
+            guard,
+            timeout: options.timeout,
+            max_bytes: options.max_bytes,
+        })
     }
-    let reason = match cause {
-        Some(cause) => cause.to_string(),
-        None if error.is_redirect() => "too many redirects".to_owned(),
-        None => "the connection failed".to_owned(),
+
+    /// Fetches `feed`, conditionally on what `state` remembers.
+    ///
+    /// # Errors
+    /// What went wrong, typed for the report.
+    pub(super) async fn fetch(
+        &self,
+        feed: &Feed,
+        state: &FetchState,
+        wall: DateTime<Utc>,
+    ) -> Result<Fetched, FetchFailure> {
+        let work = async {
+            match &feed.location {
+                Location::File(path) => self.read_file(path).await,
+                Location::Web(url) => {
+                    let url = state.moved_to.as_ref().unwrap_or(url);
+                    self.get(url, feed, state, wall).await
+                }
+            }
+        };
+        // One limit over everything: a server that sends a byte a second must not hold the edition back.
+        tokio::time::timeout(self.timeout, work)
+            .await
+            .unwrap_or(Err(FetchFailure::Timeout(self.timeout.as_secs())))
+    }
+
+    /// Fetches the page or feed at `url`, without conditions or credentials.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub(super) async fn fetch_page(
+        &self,
+        url: &Url,
+        wall: DateTime<Utc>,
+    ) -> Result<Answer, FetchFailure> {
+        let feed = Feed::at(url.clone());
+        match self.fetch(&feed, &FetchState::default(), wall).await? {
+            Fetched::Full(answer) => Ok(answer),
+            // Nothing that would make it conditional was sent.
+            Fetched::NotModified { .. } => Err(FetchFailure::Status(304)),
+        }
+    }
+
+    async fn read_file(&self, path: &Path) -> Result<Fetched, FetchFailure> {
+        let unreadable = |error: std::io::Error| FetchFailure::File(error.to_string());
+        let metadata = tokio::fs::metadata(path).await.map_err(unreadable)?;
+        if metadata.len() > self.max_bytes {
+            return Err(FetchFailure::TooLarge(self.max_bytes));
+        }
+        Ok(Fetched::Full(Answer {
+            bytes: tokio::fs::read(path).await.map_err(unreadable)?,
+            headers: HeaderMap::new(),
+            url: None,
+            moved_to: None,
+        }))
+    }
+
+    async fn get(
+        &self,
+        start: &Url,
+        feed: &Feed,
+        state: &FetchState,
+        wall: DateTime<Utc>,
+    ) -> Result<Fetched, FetchFailure> {
+        let conditions = conditions(state);
+        let credentials = credentials(feed)?;
+        // Credentials are for the host that the operator named, and no other.
+        let trusted = match &feed.location {
+            Location::Web(url) => url.origin(),
+            Location::File(_) => Origin::new_opaque(),
+        };
+        let (mut url, mut moved_to, mut for_good) = (start.clone(), None, true);
+        for _ in 0..=MAX_REDIRECTS {
+            self.guard
+                .check(&url)
+                .map_err(|Blocked(what)| FetchFailure::Blocked(what))?;
+            let mut request = self.client.get(url.clone()).headers(conditions.clone());
+            if url.origin() == trusted {
+                request = request.headers(credentials.clone());
+            }
+            let response = request
+                .send()
+                .await
+                .map_err(|error| failure(&error, &url))?;
+            let status = response.status().as_u16();
+            match status {
+                // Only an answer to our condition; without one there is nothing that could be unchanged.
+                304 if !conditions.is_empty() => {
+                    return Ok(Fetched::NotModified {
+                        headers: response.headers().clone(),
+                    });
+                }
+                200 | 203 => return self.body(response, url, moved_to).await,
+                301 | 302 | 303 | 307 | 308 => {
+                    url = next_hop(&response, &url)?;
+                    for_good &= matches!(status, 301 | 308);
+                    if for_good {
+                        moved_to = Some(url.clone());
+                    }
+                }
+                410 => return Err(FetchFailure::Gone),
+                429 => return Err(rate_limited(&response, feed, state, wall)),
+                503 if response.headers().contains_key(header::RETRY_AFTER) => {
+                    return Err(rate_limited(&response, feed, state, wall));
+                }
+                _ => return Err(FetchFailure::Status(status)),
+            }
+        }
+        Err(FetchFailure::Redirect(format!(
+            "more than {MAX_REDIRECTS} redirects"
+        )))
+    }
+
+    async fn body(
+        &self,
+        mut response: Response,
+        url: Url,
+        moved_to: Option<Url>,
+    ) -> Result<Fetched, FetchFailure> {
+        let too_large = || FetchFailure::TooLarge(self.max_bytes);
+        if response
+            .content_length()
+            .is_some_and(|length| length > self.max_bytes)
+        {
+            return Err(too_large());
+        }
+        let headers = std::mem::take(response.headers_mut());
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| failure(&error, &url))?
+        {
+            // Counted after decompression, so a small bomb is as large as what it unfolds to.
+            if (bytes.len() + chunk.len()) as u64 > self.max_bytes {
+                return Err(too_large());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Fetched::Full(Answer {
+            bytes,
+            headers,
+            url: Some(url),
+            moved_to,
+        }))
+    }
+}
+
+/// What makes the request a conditional one, exactly as the server gave it.
+fn conditions(state: &FetchState) -> HeaderMap {
+    let header = |text: &Option<String>| {
+        let bytes: Option<Vec<u8>> = text
+            .as_ref()?
+            .chars()
+            .map(|c| u8::try_from(u32::from(c)).ok())
+            .collect();
+        HeaderValue::from_bytes(&bytes?).ok()
     };
-    let reason = super::clean::plain_text(&reason);
-    if ["certificate", "tls", "handshake"]
-        .iter()
-        .any(|word| reason.to_lowercase().contains(word))
-    {
-        FetchFailure::Tls(reason)
-    } else {
-        FetchFailure::Unreachable(reason)
+    let etag = header(&state.etag).map(|value| (header::IF_NONE_MATCH, value));
+    let date = header(&state.last_modified).map(|value| (header::IF_MODIFIED_SINCE, value));
+    etag.into_iter().chain(date).collect()
+}
+
+/// The headers that let us in, read where the configuration says that they are.
+fn credentials(feed: &Feed) -> Result<HeaderMap, FetchFailure> {
+    let wrong = |what: String| FetchFailure::Secret(what);
+    let mut headers = HeaderMap::new();
+    if let Some((user, password)) = &feed.login {
+        let login = format!("{user}:{}", reveal(password)?);
+        let encoded = base64::engine::general_purpose::STANDARD.encode(login);
+        let mut value = HeaderValue::from_str(&format!("Basic {encoded}"))
+            .map_err(|_| wrong("its password has characters that no header can have".to_owned()))?;
+        value.set_sensitive(true);
+        headers.insert(header::AUTHORIZATION, value);
     }
+    for (name, text) in &feed.headers {
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| wrong(format!("“{name}” is not the name of a header")))?;
+        let mut value = HeaderValue::from_str(&reveal(text)?).map_err(|_| {
+            wrong(format!(
+                "its header {name} has characters that no header can have"
+            ))
+        })?;
+        value.set_sensitive(true);
+        headers.insert(header, value);
+    }
+    Ok(headers)
+}
+
+fn reveal(text: &SecretText) -> Result<String, FetchFailure> {
+    let mut whole = String::new();
+    for part in &text.0 {
+        match part {
+            SecretPart::Plain(plain) => whole.push_str(plain),
+            SecretPart::Variable(name) => {
+                let value = std::env::var(name).map_err(|_| {
+                    FetchFailure::Secret(format!("the environment variable {name} is not set"))
+                })?;
+                whole.push_str(&value);
+            }
+            SecretPart::File(path) => {
+                let value = std::fs::read_to_string(path).map_err(|error| {
+                    FetchFailure::Secret(format!("reading {}: {error}", path.display()))
+                })?;
+                whole.push_str(value.lines().next().unwrap_or_default());
+            }
+        }
+    }
+    Ok(whole)
+}
+
+fn next_hop(response: &Response, from: &Url) -> Result<Url, FetchFailure> {
+    let astray = |what: &str| FetchFailure::Redirect(what.to_owned());
+    let target = response
+        .headers()
+        .get(header::LOCATION)
+        .ok_or_else(|| astray("it redirects, but does not say where to"))?;
+    let target = String::from_utf8_lossy(target.as_bytes());
+    let mut url = from
+        .join(target.trim())
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.host().is_some())
+        .ok_or_else(|| astray("it redirects to what is no web address"))?;
+    // A user name from outside would make the client send a login.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    Ok(url)
+}
+
+fn rate_limited(
+    response: &Response,
+    feed: &Feed,
+    state: &FetchState,
+    wall: DateTime<Utc>,
+) -> FetchFailure {
+    FetchFailure::RateLimited {
+        status: response.status().as_u16(),
+        until: pace::pause(wall, response.headers(), state.failures + 1, &feed.key),
+    }
+}
+
+/// Why a request failed, by the innermost cause: the outer ones only repeat the address.
+fn failure(error: &reqwest::Error, url: &Url) -> FetchFailure {
+    let host = || super::clean::plain_text(url.host_str().unwrap_or_default());
+    let mut cause = error.source();
+    let mut innermost = None;
+    while let Some(error) = cause {
+        if let Some(Blocked(what)) = error.downcast_ref() {
+            return FetchFailure::Blocked(what.clone());
+        }
+        if let Some(Unresolved(host)) = error.downcast_ref() {
+            return FetchFailure::Dns(host.clone());
+        }
+        if let Some(error) = error.downcast_ref::<rustls::Error>() {
+            return FetchFailure::Tls(super::clean::plain_text(&error.to_string()));
+        }
+        if let Some(error) = error.downcast_ref::<std::io::Error>() {
+            if error.kind() == std::io::ErrorKind::ConnectionRefused {
+                return FetchFailure::Refused(host());
+            }
+            if let Some(error) = error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            {
+                return FetchFailure::Tls(super::clean::plain_text(&error.to_string()));
+            }
+        }
+        innermost = Some(error);
+        cause = error.source();
+    }
+    let reason = match innermost {
+        Some(cause) if !error.is_timeout() => cause.to_string(),
+        _ if error.is_timeout() => "the connection did not come about in time".to_owned(),
+        _ => "the connection failed".to_owned(),
+    };
+    FetchFailure::Unreachable(super::clean::plain_text(&reason))
 }

@@ -5,6 +5,8 @@
 //! guid stands in where there is no address, and only what shares its address with a neighbour (a feed
 //! that links everything to its front page) needs the guid or title beside it.
 
+use chrono::{DateTime, Utc};
+use unicode_normalization::UnicodeNormalization as _;
 use url::Url;
 
 use crate::model::{FeedKey, ItemKey};
@@ -109,6 +111,54 @@ pub(super) fn canonical_url(link: &str, base: Option<&Url>) -> Option<String> {
         url.set_query(if kept.is_empty() { None } else { Some(&kept) });
     }
     Some(url.into())
+}
+
+/// A service that finds the items of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relay {
+    /// Google News, whose links lead through itself.
+    Google,
+    /// Bing News, whose links name the publisher's address.
+    Bing,
+}
+
+impl Relay {
+    /// The service that a canonical link leads through.
+    pub(super) fn of(url: &str) -> Option<Self> {
+        let url = Url::parse(url).ok()?;
+        match url.host_str()? {
+            "news.google.com" => Some(Self::Google),
+            "www.bing.com" | "bing.com" if url.path().starts_with("/news/") => Some(Self::Bing),
+            _ => None,
+        }
+    }
+}
+
+/// The publisher's address in a canonical link that leads through Bing News.
+pub(super) fn published_address(url: &str) -> Option<String> {
+    if Relay::of(url) != Some(Relay::Bing) {
+        return None;
+    }
+    let url = Url::parse(url).ok()?;
+    let (_, target) = url.query_pairs().find(|(name, _)| name == "url")?;
+    canonical_url(&target, None)
+}
+
+/// The identity of what has no address of its own: what is said, by whom, on which day.
+pub(super) fn headline_key(title: &str, outlet: &str, published: DateTime<Utc>) -> ItemKey {
+    let words = |text: &str| {
+        let letters = text.nfkc().flat_map(char::to_lowercase);
+        let spaced: String = letters
+            .map(|c| if c.is_alphanumeric() { c } else { ' ' })
+            .collect();
+        spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let day = published.format("%Y-%m-%d");
+    ItemKey::of(&format!(
+        "headline\n{}\n{}\n{day}",
+        words(title),
+        words(outlet)
+    ))
 }
 
 fn is_tracking(pair: &str) -> bool {

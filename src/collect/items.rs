@@ -7,9 +7,9 @@ use url::Url;
 use super::Moments;
 use super::clean::shorten;
 use super::html::Html;
-use super::identity::{SharedUrl, canonical_url, item_key};
+use super::identity::{Relay, SharedUrl, canonical_url, headline_key, item_key, published_address};
 use super::parse::{Document, Entry};
-use crate::model::{Feed, FeedKey, Item};
+use crate::model::{Feed, FeedKey, Item, Mark};
 
 /// The items of `document`, as `feed` brought them. See [`Moments`] for how they are dated.
 pub fn items(document: Document, feed: &Feed, moments: Moments) -> Vec<Item> {
@@ -31,12 +31,15 @@ pub fn items(document: Document, feed: &Feed, moments: Moments) -> Vec<Item> {
         .map(primary_subtag);
     // A feed in a file has no address to resolve links against but that of its site.
     let site = document.url.as_deref().and_then(|url| Url::parse(url).ok());
-    let links: Vec<Option<String>> = document
+    let links: Vec<Option<Link>> = document
         .entries
         .iter()
         .map(|entry| {
             let url = entry.original_url.as_deref().or(entry.url.as_deref())?;
-            canonical_url(url, site.as_ref())
+            let url = canonical_url(url, site.as_ref())?;
+            let relay = Relay::of(&url);
+            let url = published_address(&url).unwrap_or(url);
+            Some(Link { url, relay })
         })
         .collect();
     let context = Context {
@@ -51,13 +54,13 @@ pub fn items(document: Document, feed: &Feed, moments: Moments) -> Vec<Item> {
         .entries
         .into_iter()
         .zip(links)
-        .filter_map(|(entry, url)| {
-            let shared = if url.as_ref().is_some_and(|url| shared.contains(url)) {
+        .filter_map(|(entry, link)| {
+            let shared = if link.as_ref().is_some_and(|link| shared.contains(&link.url)) {
                 SharedUrl::Yes
             } else {
                 SharedUrl::No
             };
-            item(entry, url, shared, &context)
+            item(entry, link, shared, &context)
         })
         .filter(|item| seen.insert(item.key.clone()))
         .collect()
@@ -65,10 +68,10 @@ pub fn items(document: Document, feed: &Feed, moments: Moments) -> Vec<Item> {
 
 /// Addresses that several entries point to without being one article: a front page, or the same page
 /// for three or more. Two entries with one article's address are one item that was edited in between.
-fn shared_urls(links: &[Option<String>]) -> HashSet<String> {
+fn shared_urls(links: &[Option<Link>]) -> HashSet<String> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
-    for url in links.iter().flatten() {
-        *counts.entry(url).or_default() += 1;
+    for link in links.iter().flatten() {
+        *counts.entry(&link.url).or_default() += 1;
     }
     let front_page =
         |url: &str| Url::parse(url).is_ok_and(|url| url.path() == "/" && url.query().is_none());
@@ -76,6 +79,13 @@ fn shared_urls(links: &[Option<String>]) -> HashSet<String> {
         .into_iter()
         .filter(|(url, count)| *count >= 3 || (*count == 2 && front_page(url)));
     shared.map(|(url, _)| url.to_owned()).collect()
+}
+
+/// Where an entry leads.
+struct Link {
+    url: String,
+    /// The service that leads there.
+    relay: Option<Relay>,
 }
 
 /// What all entries of a feed have in common.
@@ -89,10 +99,20 @@ struct Context<'a> {
 /// The item of an entry; `None` for one that says nothing.
 fn item(
     entry: Entry,
-    url: Option<String>,
+    link: Option<Link>,
     shared: SharedUrl,
     context: &Context<'_>,
 ) -> Option<Item> {
+    let first_image = [&entry.content, &entry.summary]
+        .into_iter()
+        .flatten()
+        .find_map(|html| html.image().map(str::to_owned));
+    let image = entry
+        .image
+        .clone()
+        .or(first_image)
+        .filter(|url| url.starts_with("http"));
+    let mark = mark(&entry);
     let text = |html: Option<Html>| html.map(Html::into_text).unwrap_or_default();
     let (teaser, body) = (text(entry.summary), text(entry.content));
     let mut title = text(entry.title);
@@ -102,6 +122,19 @@ fn item(
     if title.is_empty() {
         return None;
     }
+    let (url, relay) = link.map_or((None, None), |link| (Some(link.url), link.relay));
+    let outlet = entry
+        .source
+        .as_deref()
+        .map(str::trim)
+        .filter(|outlet| !outlet.is_empty());
+    let source = match (relay, outlet) {
+        (Some(_), Some(outlet)) => {
+            title = without_outlet(title, outlet);
+            outlet
+        }
+        _ => context.source,
+    };
     let date = entry.published.or(entry.updated);
     let published = context.moments.published(date);
     let words = teaser.split(' ').count().max(body.split(' ').count());
@@ -112,15 +145,19 @@ fn item(
         body
     };
     Some(Item {
-        key: item_key(
-            context.feed,
-            url.as_deref(),
-            shared,
-            entry.id.as_deref(),
-            &title,
-        ),
+        key: match relay {
+            // Its addresses and ids change from fetch to fetch.
+            Some(Relay::Google) => headline_key(&title, source, published),
+            _ => item_key(
+                context.feed,
+                url.as_deref(),
+                shared,
+                entry.id.as_deref(),
+                &title,
+            ),
+        },
         feeds: BTreeSet::from([context.feed.clone()]),
-        source: context.source.to_owned(),
+        source: shorten(source.to_owned(), 100),
         title: shorten(title, 300),
         url,
         summary: shorten(summary, Item::SUMMARY_CHARS),
@@ -136,8 +173,85 @@ fn item(
             .or_else(|| context.language.map(str::to_owned)),
         published,
         dated: date.is_some(),
+        image,
+        comments_url: entry.comments_url.and_then(|url| canonical_url(&url, None)),
+        comments: entry.comments_count,
+        mark,
+        relayed: relay.is_some(),
         arrived: context.moments.arrived(published),
     })
+}
+
+/// What the publisher says about an entry, in its categories, its title or a field of its own.
+fn mark(entry: &Entry) -> Option<Mark> {
+    const PAID: &[&str] = &[
+        "paid",
+        "paywall",
+        "premium",
+        "plus",
+        "abo",
+        "heise+",
+        "heise plus",
+        "golem plus",
+        "golem+",
+        "s+",
+        "z+",
+        "f+",
+        "sz plus",
+        "faz+",
+        "t+",
+        "zeit plus",
+        "spiegel+",
+        "spiegel plus",
+        "subscriber",
+        "subscribers only",
+        "members only",
+        "kostenpflichtig",
+    ];
+    const SPONSORED: &[&str] = &[
+        "sponsored",
+        "sponsored post",
+        "sponsored content",
+        "advertorial",
+        "anzeige",
+        "werbung",
+        "promotion",
+        "advertisement",
+        "partner content",
+        "paid post",
+        "sponsor",
+    ];
+    let title = entry.title.as_ref().map(Html::text).unwrap_or_default();
+    let head = title.split([':', '|', ']', ')']).next().unwrap_or_default();
+    // A whole title is no label.
+    let label = (head.len() < title.len())
+        .then(|| head.trim_start_matches(['[', '(']).trim().to_lowercase());
+    let access = entry.access.as_deref().map(str::to_lowercase);
+    let categories = entry
+        .categories
+        .iter()
+        .map(|category| category.trim().to_lowercase());
+    let labels: Vec<String> = categories.chain(label).chain(access).collect();
+    let says = |words: &[&str]| labels.iter().any(|label| words.contains(&label.as_str()));
+    if says(SPONSORED) {
+        Some(Mark::Sponsored)
+    } else if says(PAID) {
+        Some(Mark::Paid)
+    } else {
+        None
+    }
+}
+
+/// A headline without the outlet's name behind it.
+fn without_outlet(title: String, outlet: &str) -> String {
+    let bare = title.strip_suffix(outlet).map(str::trim_end);
+    let bare = bare
+        .and_then(|bare| bare.strip_suffix(['-', '–', '|']))
+        .map(str::trim_end);
+    match bare {
+        Some(bare) if !bare.is_empty() => bare.to_owned(),
+        _ => title,
+    }
 }
 
 /// A headline for an entry without a title (notes, toots): the start of its text.
@@ -168,13 +282,7 @@ mod tests {
     use crate::model::Location;
 
     fn feed() -> Feed {
-        Feed {
-            key: FeedKey("https://example.org/feed.xml".into()),
-            location: Location::Web(Url::parse("https://example.org/feed.xml").unwrap()),
-            name: None,
-            language: None,
-            topics: Vec::new(),
-        }
+        Feed::at(Url::parse("https://example.org/feed.xml").unwrap())
     }
 
     fn parsed(text: impl AsRef<[u8]>) -> Vec<Item> {

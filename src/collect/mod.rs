@@ -1,200 +1,503 @@
 //! Collect: feeds in, items out. A bad feed is data, never the end of the run.
 //!
-//! `fetch` brings the bytes; `parse` reads what the feed says, in one form for all formats; `items` makes items of
-//! that, with the help of `identity` and `moments` (dates). No text leaves `html` and `clean` with anything in
-//! it that acts.
+//! `fetch` brings the bytes, as far as `guard` lets it and when `pace` says so; `parse` reads what the feed says, in one
+//! form for all formats; `items` makes items of that, with the help of `identity` and `moments` (dates). No text
+//! leaves `html` and `clean` with anything in it that acts.
 
 mod clean;
+mod discover;
 mod fetch;
+mod guard;
 mod html;
 mod identity;
 mod items;
 mod moments;
+mod opml;
+mod pace;
 pub mod parse;
+mod source;
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use futures::StreamExt as _;
-
+use discover::{discover, usual_places};
 pub use fetch::FetchOptions;
-use fetch::Fetched;
+use fetch::{Answer, Fetched, Fetcher};
 pub use html::Html;
 pub use items::items;
 pub use moments::Moments;
+pub use opml::{Outline, read_opml, write_opml};
+use reqwest::header;
+pub use source::Source;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use url::Url;
 
-use crate::model::{Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Item, Location};
+use crate::model::{Feed, FeedKey, FetchFailure, FetchState, Item, Location};
 
-/// What a pass over the feeds brought.
-#[derive(Debug, Default)]
-pub struct Collected {
-    /// All items, in the order of the configuration and of each feed.
-    pub items: Vec<Item>,
-    /// The new state of each feed that was asked.
-    pub states: Vec<(FeedKey, FetchState)>,
-    /// The feeds that gave nothing.
-    pub failures: Vec<FeedFailure>,
-    /// How many feeds said that nothing changed.
-    pub not_modified: usize,
-    /// How many items each readable feed carried.
-    pub counts: Vec<(FeedKey, usize)>,
+/// How one feed was found in a pass.
+#[derive(Debug)]
+pub struct Visit {
+    /// Its place in the list.
+    pub place: usize,
+    /// What it gave.
+    pub outcome: Outcome,
+    /// Its new state.
+    pub state: FetchState,
+    /// Why a strict reader would not read it, though we did; only looked for when checking.
+    pub flaw: Option<String>,
 }
 
-/// Fetches all `feeds` at once, within the limits of `options`.
+/// What a feed gave.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Its items, in its order.
+    Items(Vec<Item>),
+    /// Nothing changed since it was last read.
+    NotModified,
+    /// It was not asked: it wants to be left alone for a while, or failed too often to be asked each time.
+    Resting,
+    /// It gave nothing.
+    Failed(FetchFailure),
+}
+
+/// Fetches `feeds`, within the limits of `options`; they come out as they are ready. The pass ends early when the receiver
+/// is dropped.
 ///
-/// `now` is the time that the run goes by, `wall` the real one (see [`Moments`]); `progress` is called once per feed.
+/// `now` is the time that the run goes by, `wall` the real one (see [`Moments`]).
 ///
 /// # Errors
 /// Only when no HTTP client can be set up on this machine.
-pub async fn collect(
-    feeds: &[Feed],
-    states: &HashMap<FeedKey, FetchState>,
+pub fn collect(
+    feeds: &Arc<[Feed]>,
+    states: HashMap<FeedKey, FetchState>,
     options: &FetchOptions,
     now: DateTime<Utc>,
     wall: DateTime<Utc>,
-    progress: impl Fn(),
-) -> anyhow::Result<Collected> {
-    let client = fetch::client(options)?;
-    let mut results: Vec<_> = futures::stream::iter(feeds.iter().enumerate())
-        .map(|(place, feed)| {
-            let (client, state) = (&client, states.get(&feed.key));
-            let progress = &progress;
-            async move {
-                let result = fetch_one(client, feed, state, options, now, wall).await;
-                match &result {
-                    Ok(Answer::NotModified) => tracing::info!(feed = feed.label(), "not modified"),
-                    Ok(Answer::Parsed { parsed, .. }) => {
-                        tracing::info!(feed = feed.label(), items = parsed.items.len(), "read");
-                    }
-                    // The report names it; here it is only told in order.
-                    Err(failure) => tracing::info!(feed = feed.label(), %failure, "failed"),
-                }
-                progress();
-                (place, feed, result)
-            }
-        })
-        // Unordered: in order, one slow feed would keep the ones behind it from starting.
-        .buffer_unordered(options.concurrency.max(1))
-        .collect()
-        .await;
-    results.sort_by_key(|(place, ..)| *place);
-
-    let mut collected = Collected::default();
-    for (_, feed, result) in results {
-        let before = states.get(&feed.key).cloned().unwrap_or_default();
-        let state = match result {
-            Ok(Answer::NotModified) => {
-                collected.not_modified += 1;
-                FetchState {
-                    fetched_at: Some(now),
-                    succeeded_at: Some(now),
-                    failures: 0,
-                    error: None,
-                    ..before
-                }
-            }
-            Ok(Answer::Parsed {
-                parsed,
-                etag,
-                last_modified,
-            }) => {
-                collected
-                    .counts
-                    .push((feed.key.clone(), parsed.items.len()));
-                collected.items.extend(parsed.items);
-                FetchState {
-                    title: parsed.title,
-                    etag,
-                    last_modified,
-                    fetched_at: Some(now),
-                    succeeded_at: Some(now),
-                    failures: 0,
-                    error: None,
-                }
-            }
-            Err(failure) => {
-                let state = FetchState {
-                    fetched_at: Some(now),
-                    failures: before.failures + 1,
-                    error: Some(failure.to_string()),
-                    ..before
-                };
-                collected.failures.push(FeedFailure {
-                    feed: feed.key.clone(),
-                    name: feed.label().to_owned(),
-                    failure,
-                });
-                state
-            }
-        };
-        collected.states.push((feed.key.clone(), state));
-    }
-    Ok(collected)
-}
-
-enum Answer {
-    NotModified,
-    Parsed {
-        parsed: Parsed,
-        etag: Option<String>,
-        last_modified: Option<String>,
-    },
-}
-
-async fn fetch_one(
-    client: &reqwest::Client,
-    feed: &Feed,
-    state: Option<&FetchState>,
-    options: &FetchOptions,
-    now: DateTime<Utc>,
-    wall: DateTime<Utc>,
-) -> Result<Answer, FetchFailure> {
-    let fetched = fetch::fetch(client, feed, state, options).await?;
-    let Fetched::Full {
-        bytes,
-        charset,
-        etag,
-        last_modified,
-    } = fetched
-    else {
-        return Ok(Answer::NotModified);
-    };
-    // Parsing is work for a thread of its own, it would hold up the other feeds.
-    let owned = feed.clone();
-    let moments = Moments {
+) -> anyhow::Result<mpsc::Receiver<Visit>> {
+    let pass = Arc::new(Pass {
+        fetcher: Fetcher::new(options)?,
+        checking: options.checking,
+        slots: Semaphore::new(options.concurrency.max(1)),
+        parsers: Semaphore::new(std::thread::available_parallelism().map_or(2, usize::from)),
         now,
         wall,
-        last_read: state.and_then(|state| state.succeeded_at),
-    };
-    let parsed = tokio::task::spawn_blocking(move || {
-        let base = match &owned.location {
-            Location::Web(url) => Some(url),
-            Location::File(_) => None,
+    });
+    let mut hosts: HashMap<String, Arc<Host>> = HashMap::new();
+    let mut states = states;
+    // As many as are fetched at a time may wait to be taken: who stores them sets the pace.
+    let (found, visits) = mpsc::channel(options.concurrency.max(1));
+    let mut visiting = JoinSet::new();
+    for (place, feed) in feeds.iter().enumerate() {
+        let state = states.remove(&feed.key).unwrap_or_default();
+        let (host, permits) = match &feed.location {
+            Location::Web(url) => (
+                state
+                    .moved_to
+                    .as_ref()
+                    .unwrap_or(url)
+                    .authority()
+                    .to_owned(),
+                options.per_host,
+            ),
+            Location::File(_) => (String::new(), options.concurrency),
         };
-        let document = parse::parse(&bytes, charset.as_deref(), base)?;
-        let title = document.title.as_ref().map(|title| title.text().to_owned());
-        Ok(Parsed {
-            title: title.filter(|title| !title.is_empty()),
-            items: items(document, &owned, moments),
-        })
-    })
-    .await;
-    match parsed {
-        Ok(Ok(parsed)) => Ok(Answer::Parsed {
-            parsed,
-            etag,
-            last_modified,
-        }),
-        Ok(Err(reason)) => Err(FetchFailure::NotAFeed(parse::NotAFeed::to_string(&reason))),
-        // A panic is a mistake of ours, but must cost this feed and no other.
-        Err(_) => Err(FetchFailure::NotAFeed(
-            "the parser gave up on it".to_owned(),
-        )),
+        let host = hosts
+            .entry(host)
+            .or_insert_with(|| Arc::new(Host::new(permits)));
+        let (pass, host, feeds, found) = (pass.clone(), host.clone(), feeds.clone(), found.clone());
+        visiting.spawn(async move {
+            let feed = &feeds[place];
+            // First a turn at the host, then a slot: who waits for a host keeps no other feed from its turn.
+            let (_turn, _slot) = (host.turns.acquire().await, pass.slots.acquire().await);
+            let mut flaw = None;
+            let (outcome, state) = pass.visit(feed, state, &host, &mut flaw).await;
+            tell(feed, &outcome);
+            // Nobody hears it when the run was stopped.
+            let _ = found
+                .send(Visit {
+                    place,
+                    outcome,
+                    state,
+                    flaw,
+                })
+                .await;
+        });
     }
+    tokio::spawn(async move {
+        tokio::select! {
+            () = found.closed() => visiting.abort_all(),
+            () = async { while visiting.join_next().await.is_some() {} } => {}
+        }
+    });
+    Ok(visits)
+}
+
+/// A feed that was found at a page, and read.
+#[derive(Debug, Clone)]
+pub struct FoundFeed {
+    /// Where it is.
+    pub url: Url,
+    /// What it calls itself.
+    pub title: Option<String>,
+    /// How many items it has.
+    pub items: usize,
+    /// When the newest of them was published.
+    pub newest: Option<DateTime<Utc>>,
+}
+
+/// The feeds of the page at `url`: those that it declares, else those that it links to or that are at the usual places.
+/// Each was read.
+///
+/// # Errors
+/// When no HTTP client can be set up on this machine; inside, when the page cannot be had.
+pub async fn find_feeds(
+    url: &Url,
+    options: &FetchOptions,
+    wall: DateTime<Utc>,
+) -> anyhow::Result<Result<Vec<FoundFeed>, FetchFailure>> {
+    let fetcher = Fetcher::new(options)?;
+    let page = match fetcher.fetch_page(url, wall).await {
+        Ok(page) => page,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    if let Some(feed) = found_feed(&page) {
+        return Ok(Ok(vec![feed]));
+    }
+    let base = page.url.as_ref().unwrap_or(url);
+    let named = discover(&String::from_utf8_lossy(&page.bytes), base);
+    let mut lists = vec![named.declared, named.linked, usual_places(base)];
+    lists.reverse();
+    let mut found: Vec<FoundFeed> = Vec::new();
+    // The second best only when there is nothing better.
+    while found.is_empty()
+        && let Some(candidates) = lists.pop()
+    {
+        for candidate in candidates {
+            let feed = fetcher
+                .fetch_page(&candidate, wall)
+                .await
+                .ok()
+                .and_then(|answer| found_feed(&answer));
+            found.extend(feed.filter(|feed| found.iter().all(|known| known.url != feed.url)));
+        }
+    }
+    Ok(Ok(found))
+}
+
+fn found_feed(answer: &Answer) -> Option<FoundFeed> {
+    let charset = answer
+        .header(header::CONTENT_TYPE)
+        .and_then(|value| parse::charset_of(&value));
+    let document = parse::parse(&answer.bytes, charset.as_deref(), answer.url.as_ref()).ok()?;
+    Some(FoundFeed {
+        url: answer.url.clone()?,
+        title: document
+            .title
+            .as_ref()
+            .map(|title| title.text().to_owned())
+            .filter(|title| !title.is_empty()),
+        items: document.entries.len(),
+        newest: document
+            .entries
+            .iter()
+            .filter_map(|entry| entry.published.or(entry.updated))
+            .max(),
+    })
+}
+
+fn tell(feed: &Feed, outcome: &Outcome) {
+    let feed = feed.label();
+    match outcome {
+        Outcome::Items(items) => tracing::info!(feed, items = items.len(), "read"),
+        Outcome::NotModified => tracing::info!(feed, "not modified"),
+        Outcome::Resting => tracing::info!(feed, "not asked yet"),
+        // The report names it; here it is only told in order.
+        Outcome::Failed(failure) => tracing::info!(feed, %failure, "failed"),
+    }
+}
+
+/// What all feeds of a host share: turns, and what is known of its health.
+struct Host {
+    turns: Semaphore,
+    trouble: Mutex<Option<FetchFailure>>,
+}
+
+impl Host {
+    fn new(permits: usize) -> Self {
+        Self {
+            turns: Semaphore::new(permits.max(1)),
+            trouble: Mutex::default(),
+        }
+    }
+
+    fn trouble(&self) -> Option<FetchFailure> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Notes a failure that the other feeds of the host would meet too.
+    fn note(&self, failure: &FetchFailure) {
+        use FetchFailure as F;
+        if matches!(
+            failure,
+            F::Dns(_) | F::Refused(_) | F::Unreachable(_) | F::Tls(_) | F::RateLimited { .. }
+        ) {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.clone());
+        }
+    }
+}
+
+/// What a pass over the feeds works with.
+struct Pass {
+    fetcher: Fetcher,
+    checking: bool,
+    slots: Semaphore,
+    /// As many feeds are parsed at a time as there are processors; more would only need more memory.
+    parsers: Semaphore,
+    now: DateTime<Utc>,
+    wall: DateTime<Utc>,
+}
+
+impl Pass {
+    async fn visit(
+        &self,
+        feed: &Feed,
+        before: FetchState,
+        host: &Host,
+        flaw: &mut Option<String>,
+    ) -> (Outcome, FetchState) {
+        if before.is_gone() && !self.checking {
+            return (Outcome::Failed(FetchFailure::Gone), before);
+        }
+        let told_to_wait = matches!(before.failure, Some(FetchFailure::RateLimited { .. }));
+        if before.rests_until.is_some_and(|until| self.wall < until)
+            && (told_to_wait || !self.checking)
+        {
+            return (Outcome::Resting, before);
+        }
+        match host.trouble() {
+            Some(FetchFailure::RateLimited { until, .. }) => {
+                let rests_until = Some(until);
+                return (
+                    Outcome::Resting,
+                    FetchState {
+                        rests_until,
+                        ..before
+                    },
+                );
+            }
+            Some(failure) => return self.failed(feed, before, failure),
+            None => {}
+        }
+        match self.read(feed, &before).await {
+            Ok(Read::NotModified(headers)) => {
+                let state = FetchState {
+                    rests_until: pace::after_success(self.wall, &headers, before.pace),
+                    ..self.succeeded(before)
+                };
+                (Outcome::NotModified, state)
+            }
+            Ok(Read::Feed(parsed, answer)) => {
+                *flaw = parsed.flaw;
+                let state = FetchState {
+                    title: parsed.title,
+                    etag: answer.header(header::ETAG),
+                    last_modified: answer.header(header::LAST_MODIFIED),
+                    rests_until: pace::after_success(self.wall, &answer.headers, parsed.pace),
+                    pace: parsed.pace,
+                    moved_to: answer.moved_to.or(before.moved_to.clone()),
+                    newest_at: habit(&parsed.items, self.now).0.or(before.newest_at),
+                    items_a_day: habit(&parsed.items, self.now).1,
+                    ..self.succeeded(before)
+                };
+                (Outcome::Items(parsed.items), state)
+            }
+            Err(failure) => {
+                host.note(&failure);
+                self.failed(feed, before, failure)
+            }
+        }
+    }
+
+    fn succeeded(&self, before: FetchState) -> FetchState {
+        FetchState {
+            fetched_at: Some(self.now),
+            succeeded_at: Some(self.now),
+            failures: 0,
+            failure: None,
+            ..before
+        }
+    }
+
+    fn failed(
+        &self,
+        feed: &Feed,
+        before: FetchState,
+        failure: FetchFailure,
+    ) -> (Outcome, FetchState) {
+        let failures = before.failures.saturating_add(1);
+        let is_limited = matches!(failure, FetchFailure::RateLimited { .. });
+        // If it is no longer where it moved to, the configured address may know more; what the other one said about
+        // its last answer does not hold there.
+        let before = if before.moved_to.is_some() && !is_limited {
+            FetchState {
+                moved_to: None,
+                etag: None,
+                last_modified: None,
+                ..before
+            }
+        } else {
+            before
+        };
+        let rests_until = match &failure {
+            FetchFailure::RateLimited { until, .. } => Some(*until),
+            _ => pace::after_failure(self.wall, failures, &feed.key),
+        };
+        let state = FetchState {
+            fetched_at: Some(self.now),
+            rests_until,
+            failures,
+            failure: Some(failure.clone()),
+            ..before
+        };
+        (Outcome::Failed(failure), state)
+    }
+
+    /// Reads a feed, or the one feed that the page at its address declares.
+    async fn read(&self, feed: &Feed, state: &FetchState) -> Result<Read, FetchFailure> {
+        let page_url = match self.read_at(feed, state).await? {
+            Ok(read) => return Ok(read),
+            Err(Page { url, feeds }) => match (url, feeds.as_slice()) {
+                (Some(_), [one]) => one.clone(),
+                (_, feeds) => {
+                    return Err(FetchFailure::Page(
+                        feeds.iter().map(Url::to_string).collect(),
+                    ));
+                }
+            },
+        };
+        // What was remembered of the page does not hold for the feed.
+        let there = FetchState {
+            etag: None,
+            last_modified: None,
+            moved_to: Some(page_url.clone()),
+            ..state.clone()
+        };
+        match self.read_at(feed, &there).await? {
+            Ok(Read::Feed(parsed, answer)) => {
+                let moved_to = answer.moved_to.clone().or(Some(page_url));
+                Ok(Read::Feed(
+                    parsed,
+                    Box::new(Answer {
+                        moved_to,
+                        ..*answer
+                    }),
+                ))
+            }
+            Ok(other) => Ok(other),
+            Err(_) => Err(FetchFailure::Page(vec![page_url.into()])),
+        }
+    }
+
+    async fn read_at(
+        &self,
+        feed: &Feed,
+        state: &FetchState,
+    ) -> Result<Result<Read, Page>, FetchFailure> {
+        let mut answer = match self.fetcher.fetch(feed, state, self.wall).await? {
+            Fetched::NotModified { headers } => return Ok(Ok(Read::NotModified(headers))),
+            Fetched::Full(answer) => answer,
+        };
+        let charset = answer
+            .header(header::CONTENT_TYPE)
+            .and_then(|value| parse::charset_of(&value));
+        let moments = Moments {
+            now: self.now,
+            wall: self.wall,
+            last_read: state.succeeded_at,
+        };
+        let (bytes, url, feed) = (
+            std::mem::take(&mut answer.bytes),
+            answer.url.clone(),
+            feed.clone(),
+        );
+        let checking = self.checking;
+        let _turn = self.parsers.acquire().await;
+        // Work for a thread of its own, it would hold up the other feeds.
+        let parsing = tokio::task::spawn_blocking(move || {
+            match parse::parse(&bytes, charset.as_deref(), url.as_ref()) {
+                Ok(document) => {
+                    let title = document.title.as_ref().map(|title| title.text().to_owned());
+                    Ok(Ok(Parsed {
+                        title: title.filter(|title| !title.is_empty()),
+                        pace: document.pace,
+                        flaw: if checking {
+                            parse::flaw(&bytes, charset.as_deref())
+                        } else {
+                            None
+                        },
+                        items: items(document, &feed, moments),
+                    }))
+                }
+                Err(parse::NotAFeed::Page) => {
+                    let page = String::from_utf8_lossy(&bytes);
+                    let feeds = url
+                        .as_ref()
+                        .map(|url| discover(&page, url).declared)
+                        .unwrap_or_default();
+                    Ok(Err(Page { url, feeds }))
+                }
+                Err(parse::NotAFeed::Other(reason)) => Err(FetchFailure::NotAFeed(reason)),
+            }
+        });
+        match parsing.await {
+            Ok(parsed) => Ok(parsed?.map(|parsed| Read::Feed(Box::new(parsed), Box::new(answer)))),
+            // A panic is a mistake of ours, but must cost this feed and no other.
+            Err(_) => Err(FetchFailure::NotAFeed(
+                "the parser gave up on it".to_owned(),
+            )),
+        }
+    }
+}
+
+/// When the newest of `items` was published, as far as it is out at `now`, and how many a day there are.
+fn habit(items: &[Item], now: DateTime<Utc>) -> (Option<DateTime<Utc>>, Option<f64>) {
+    let dates = || {
+        items
+            .iter()
+            .filter(|item| item.dated && item.published <= now)
+            .map(|item| item.published)
+    };
+    let (Some(oldest), Some(newest)) = (dates().min(), dates().max()) else {
+        return (None, None);
+    };
+    // A feed of one morning may be that of a day.
+    let days = ((newest - oldest).as_seconds_f64() / 86_400.0).max(1.0);
+    #[expect(clippy::cast_precision_loss, reason = "at most a thousand items")]
+    let a_day = (dates().count() - 1) as f64 / days;
+    (Some(newest), Some(a_day))
+}
+
+/// What reading a feed gave.
+enum Read {
+    NotModified(reqwest::header::HeaderMap),
+    Feed(Box<Parsed>, Box<Answer>),
 }
 
 /// What a feed's bytes said.
 struct Parsed {
     title: Option<String>,
+    pace: crate::model::Pace,
+    flaw: Option<String>,
     items: Vec<Item>,
+}
+
+/// A page where a feed should be.
+struct Page {
+    url: Option<Url>,
+    feeds: Vec<Url>,
 }

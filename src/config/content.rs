@@ -1,17 +1,12 @@
-//! The sections about what is collected and who gets it.
+//! The sections about the newsletter, its topics and its subscribers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
 use super::read::Table;
-use super::values::{
-    address, feed_key, language, location, mailbox, not_empty, short_name, web_url,
-};
-use crate::collect::FetchOptions;
+use super::values::{address, language, mailbox, not_empty, short_name, web_url};
 use crate::model::{
-    Cadence, CadenceId, Feed, FeedKey, Language, NewSubscriber, Newsletter, Topic, TopicId,
-    clean_name,
+    Cadence, CadenceId, Language, NewSubscriber, Newsletter, Topic, TopicId, clean_name,
 };
 
 pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
@@ -146,57 +141,6 @@ pub(super) fn topic(mut table: Table<'_, '_>, ids: &mut Vec<String>) -> Option<T
     })
 }
 
-pub(super) fn feed(
-    mut table: Table<'_, '_>,
-    folder: &Path,
-    topic_ids: &[&str],
-    seen: &mut BTreeMap<String, String>,
-) -> Option<Feed> {
-    let hint = "The address of a feed, \"https://…\", or the path of a file.";
-    let found = table.get("url");
-    let url = table.required("url", hint, |text| {
-        let location = location(&not_empty(text)?, folder)?;
-        Ok((feed_key(text.trim(), &location), location))
-    });
-    let name = table
-        .text("name", "The name that readers see.")
-        .map(|name| clean_name(&name));
-    let language = table.parsed(
-        "language",
-        "A language tag, such as \"de\" or \"en\".",
-        |text| {
-            let valid = (2..=3).contains(&text.split('-').next().unwrap_or_default().len());
-            if valid {
-                Ok(text.to_owned())
-            } else {
-                Err(format!("“{text}” is not a language tag"))
-            }
-        },
-    );
-    let topics = known(&mut table, topic_ids);
-    let Some((key, location)) = url else {
-        table.done();
-        return None;
-    };
-    if let Some(found) = found
-        && let Some(first) = seen.insert(key.clone(), found.key.clone())
-    {
-        table.wrong(
-            &found,
-            "names a feed that is there already",
-            format!("{first} is the same; delete one."),
-        );
-    }
-    table.done();
-    Some(Feed {
-        key: FeedKey(key),
-        location,
-        name,
-        language,
-        topics: topics.into_iter().map(TopicId).collect(),
-    })
-}
-
 pub(super) fn subscriber(
     mut table: Table<'_, '_>,
     topic_ids: &[&str],
@@ -242,7 +186,7 @@ pub(super) fn subscriber(
 }
 
 /// The texts under `topics` that are among `ids`; the others become problems.
-fn known(table: &mut Table<'_, '_>, ids: &[&str]) -> BTreeSet<String> {
+pub(super) fn known(table: &mut Table<'_, '_>, ids: &[&str]) -> BTreeSet<String> {
     let texts = table.texts("topics");
     let (known, unknown): (Vec<_>, Vec<_>) = texts
         .into_iter()
@@ -252,33 +196,4 @@ fn known(table: &mut Table<'_, '_>, ids: &[&str]) -> BTreeSet<String> {
         table.wrong_at(span, "topics", format!("there is no topic “{text}”"), hint);
     }
     known.into_iter().map(|(text, _)| text).collect()
-}
-
-pub(super) fn collect_options(mut table: Table<'_, '_>) -> FetchOptions {
-    let default = FetchOptions::default();
-    let contact = table.text(
-        "contact",
-        "A web page or address where a feed's owner can reach you.",
-    );
-    let options = FetchOptions {
-        timeout: table.duration("timeout").unwrap_or(default.timeout),
-        max_bytes: table
-            .number("max_bytes", 1_000..1_000_000_001)
-            .and_then(|n| u64::try_from(n).ok())
-            .unwrap_or(default.max_bytes),
-        concurrency: table
-            .number("concurrency", 1..257)
-            .and_then(|n| usize::try_from(n).ok())
-            .unwrap_or(default.concurrency),
-        user_agent: match contact {
-            Some(contact) => format!(
-                "Tidings/{} (+{})",
-                env!("CARGO_PKG_VERSION"),
-                clean_name(&contact)
-            ),
-            None => default.user_agent,
-        },
-    };
-    table.done();
-    options
 }

@@ -5,6 +5,7 @@
 
 mod content;
 mod delivery;
+mod feed;
 mod problem;
 mod read;
 mod secret;
@@ -37,7 +38,7 @@ pub struct Config {
     /// Its topics, in the order of the file; at least one.
     pub topics: Vec<Topic>,
     /// Its feeds.
-    pub feeds: Vec<Feed>,
+    pub feeds: std::sync::Arc<[Feed]>,
     /// Subscribers that the operator answers for.
     pub subscribers: Vec<NewSubscriber>,
     /// How to fetch.
@@ -182,11 +183,18 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         .map(|cadence| cadence.id.as_str())
         .collect();
 
-    let mut seen = BTreeMap::new();
+    let mut context = feed::Context {
+        folder,
+        topic_ids: &topic_ids,
+        language: newsletter
+            .as_ref()
+            .map_or("de", |newsletter| newsletter.language.tag()),
+        seen: BTreeMap::new(),
+    };
     let feeds: Vec<Option<Feed>> = root
         .list("feed")
         .into_iter()
-        .map(|table| content::feed(table, folder, &topic_ids, &mut seen))
+        .map(|table| feed::feed(table, &mut context))
         .collect();
     if feeds.is_empty() {
         root.missing(
@@ -201,7 +209,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         .map(|table| content::subscriber(table, &topic_ids, &cadence_ids, &mut people))
         .collect();
 
-    let collect = content::collect_options(root.table("collect"));
+    let collect = feed::collect_options(root.table("collect"));
     let store = delivery::store_url(root.table("store"), folder);
     let delivery = delivery::delivery(root.table("delivery"), folder);
     root.done();
@@ -217,7 +225,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         newsletter: newsletter?,
         cadences: all(cadences)?,
         topics,
-        feeds,
+        feeds: feeds.into(),
         subscribers: all(subscribers)?,
         collect,
         store: store?,

@@ -205,6 +205,20 @@ impl<'a, 't> Table<'a, 't> {
         number
     }
 
+    /// True or false.
+    pub(super) fn flag(&mut self, key: &'static str) -> Option<bool> {
+        let found = self.get(key)?;
+        let flag = found.value.as_bool();
+        if flag.is_none() {
+            self.wrong(
+                &found,
+                format!("must be true or false, not {}", kind(found.value)),
+                "Write it without quotes.",
+            );
+        }
+        flag
+    }
+
     /// A span of time.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
         let parse = |text: &str| {

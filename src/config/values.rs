@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::model::{Address, Language, Location, clean_name};
+use crate::model::{Address, Language, Location, SecretPart, SecretText, clean_name};
 
 /// A text with something in it, trimmed.
 pub(super) fn not_empty(text: &str) -> Result<String, String> {
@@ -55,23 +55,35 @@ pub(super) fn web_url(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// The address as it was written, but for a password in it: the key stands in reports.
-pub(super) fn feed_key(text: &str, location: &Location) -> String {
-    match location {
-        Location::Web(url) if !url.username().is_empty() || url.password().is_some() => {
-            let mut url = url.clone();
-            // Neither can fail for a web address.
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-            url.into()
+/// A text with `${NAME}` for the value of an environment variable and `${file:PATH}` for the first line of a file.
+pub(super) fn secret_text(text: &str, folder: &Path) -> Result<SecretText, String> {
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, behind) = after.split_once('}').ok_or("has a “${” without its “}”")?;
+        if !before.is_empty() {
+            parts.push(SecretPart::Plain(before.to_owned()));
         }
-        _ => text.to_owned(),
+        parts.push(match name.strip_prefix("file:") {
+            Some(path) => SecretPart::File(folder.join(path)),
+            None => SecretPart::Variable(name.to_owned()),
+        });
+        rest = behind;
     }
+    if !rest.is_empty() {
+        parts.push(SecretPart::Plain(rest.to_owned()));
+    }
+    Ok(SecretText(parts))
 }
 
 pub(super) fn location(text: &str, folder: &Path) -> Result<Location, String> {
     if text.starts_with("http://") || text.starts_with("https://") {
-        return web_url(text).map(Location::Web);
+        let url = web_url(text)?;
+        // A password in an address ends up in logs and reports.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("has a login in it".to_owned());
+        }
+        return Ok(Location::Web(url));
     }
     if let Some(path) = text.strip_prefix("file://") {
         return Ok(Location::File(PathBuf::from(path)));

@@ -63,9 +63,51 @@ pub struct Item {
     pub published: DateTime<Utc>,
     /// Whether the feed said when.
     pub dated: bool,
+    /// A picture of it.
+    #[serde(default)]
+    pub image: Option<String>,
+    /// Where it is discussed.
+    #[serde(default)]
+    pub comments_url: Option<String>,
+    /// How many comments there are.
+    #[serde(default)]
+    pub comments: Option<u32>,
+    /// What readers should know before they click.
+    #[serde(default)]
+    pub mark: Option<Mark>,
+    /// Whether a service found it that links to the publishers of others: their own item is the one to show.
+    #[serde(default)]
+    pub relayed: bool,
     /// When it became news for us: it belongs to the edition whose window has this moment. For an item of a
     /// feed that was slow or down, that is later than `published`.
     pub arrived: DateTime<Utc>,
+}
+
+/// What a publisher says about an item besides its news.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// It costs money to read.
+    Paid,
+    /// Somebody paid for it to be there.
+    Sponsored,
+}
+
+impl Mark {
+    /// The name in the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Paid => "paid",
+            Self::Sponsored => "sponsored",
+        }
+    }
+
+    /// The mark of a name.
+    pub fn from_stored(name: &str) -> Option<Self> {
+        [Self::Paid, Self::Sponsored]
+            .into_iter()
+            .find(|mark| mark.as_str() == name)
+    }
 }
 
 impl Item {

@@ -20,8 +20,10 @@ pub use address::{Address, AddressError};
 pub use delivery::{Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome};
 pub use digest::{Digest, unsubscribe_by_mail};
 pub use edition::{Audience, Edition, EditionId, Section, Window};
-pub use feed::{Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Location};
-pub use item::{Item, ItemKey};
+pub use feed::{
+    Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Location, Pace, SecretPart, SecretText,
+};
+pub use item::{Item, ItemKey, Mark};
 pub use language::Language;
 pub use newsletter::{Cadence, CadenceId, Newsletter};
 pub use story::{Composition, LeftOut, Reason, Score, Story};

@@ -153,10 +153,10 @@ fn best_topic(matchers: &[Matcher], item: &Item, document: &Document) -> Result<
     best.ok_or_else(|| excluded.unwrap_or(Reason::NoTopic))
 }
 
-/// Makes a story of reports that come earliest first. Its lead is the fullest report: the one whose
-/// excerpt tells most; among equals the earliest.
+/// Makes a story of reports that come earliest first. Its lead is a publisher's own item, and of these the fullest
+/// report: the one whose excerpt tells most; among equals the earliest.
 fn story(reports: &[&Item], relevance: f64, window: Window) -> Story {
-    let fullness = |item: &Item| item.summary.chars().count().min(400) / 40;
+    let fullness = |item: &Item| (!item.relayed, item.summary.chars().count().min(400) / 40);
     let lead = reports.iter().copied().reduce(|lead, other| {
         if fullness(other) > fullness(lead) {
             other
@@ -210,6 +210,11 @@ mod fixtures {
             language: Some(language.into()),
             published: at,
             dated: true,
+            image: None,
+            comments_url: None,
+            comments: None,
+            mark: None,
+            relayed: false,
             arrived: at,
         }
     }

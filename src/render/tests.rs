@@ -48,6 +48,11 @@ fn item(source: &str, title: &str, summary: &str) -> Item {
         language: Some("de".into()),
         published: now() - TimeDelta::hours(2),
         dated: true,
+        image: None,
+        comments_url: None,
+        comments: None,
+        mark: None,
+        relayed: false,
         arrived: now(),
     }
 }

@@ -8,7 +8,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::{Store, time};
-use crate::model::{CadenceId, FeedKey, FetchState, Item, ItemKey, Window};
+use crate::model::{CadenceId, FeedKey, FetchState, Item, ItemKey, Mark, Window};
 
 /// How many items one statement takes; bounds the JSON text to about a megabyte.
 const BATCH: usize = 500;
@@ -29,7 +29,7 @@ impl Store {
     /// lose them, because the next answer is "not modified".
     ///
     /// A known item takes the new texts but keeps its outlet, the earlier date and the moment at which it
-    /// became news: an edited article is an update. Only an announcement, whose moment is still to come at
+    /// became news: an edited article is an update, but not by a service that only relays it. Only an announcement, whose moment is still to come at
     /// `now`, may be moved forward.
     ///
     /// # Errors
@@ -72,21 +72,26 @@ impl Store {
                         "key": item.key, "source": item.source, "title": item.title, "url": item.url,
                         "summary": item.summary, "words": item.words, "author": item.author, "language": item.language,
                         "published": item.published.timestamp(), "dated": i64::from(item.dated), "arrived": arrived.timestamp(),
+                        "image": item.image, "comments_url": item.comments_url, "comments": item.comments,
+                        "mark": item.mark.map(Mark::as_str), "relayed": i64::from(item.relayed),
                     })
                 })
                 .collect();
             let sql = self.with_rows(
-                "INSERT INTO item (key, source, title, url, summary, words, author, language, published, dated, arrived)
+                "INSERT INTO item (key, source, title, url, summary, words, author, language, published, dated, arrived, image, comments_url, comments, mark, relayed)
                  SELECT r.value->>'key', r.value->>'source', r.value->>'title', r.value->>'url',
                         r.value->>'summary', CAST(r.value->>'words' AS BIGINT), r.value->>'author', r.value->>'language',
                         CAST(r.value->>'published' AS BIGINT), CAST(r.value->>'dated' AS BIGINT),
-                        CAST(r.value->>'arrived' AS BIGINT)
+                        CAST(r.value->>'arrived' AS BIGINT), r.value->>'image', r.value->>'comments_url',
+                        CAST(r.value->>'comments' AS BIGINT), r.value->>'mark', CAST(r.value->>'relayed' AS BIGINT)
                  FROM {rows} WHERE true
                  ON CONFLICT (key) DO UPDATE SET
                     title = excluded.title, summary = excluded.summary, words = excluded.words,
-                    author = excluded.author, language = excluded.language,
+                    author = excluded.author, language = excluded.language, image = excluded.image,
+                    comments_url = excluded.comments_url, comments = excluded.comments, mark = excluded.mark, relayed = excluded.relayed,
                     published = CASE WHEN excluded.published < item.published THEN excluded.published ELSE item.published END,
-                    arrived = CASE WHEN item.arrived > $2 AND excluded.arrived < item.arrived THEN excluded.arrived ELSE item.arrived END",
+                    arrived = CASE WHEN item.arrived > $2 AND excluded.arrived < item.arrived THEN excluded.arrived ELSE item.arrived END
+                 WHERE excluded.relayed <= item.relayed",
             );
             sqlx::query(sql)
                 .bind(serde_json::Value::from(rows).to_string())
@@ -203,6 +208,15 @@ fn item(row: &AnyRow) -> sqlx::Result<Item> {
         language: row.try_get("language")?,
         published: time(row, "published")?,
         dated: row.try_get::<i64, _>("dated")? == 1,
+        image: row.try_get("image")?,
+        comments_url: row.try_get("comments_url")?,
+        comments: row
+            .try_get::<Option<i64>, _>("comments")?
+            .and_then(|count| u32::try_from(count).ok()),
+        mark: row
+            .try_get::<Option<String>, _>("mark")?
+            .and_then(|name| Mark::from_stored(&name)),
+        relayed: row.try_get::<i64, _>("relayed")? == 1,
         arrived: time(row, "arrived")?,
     })
 }

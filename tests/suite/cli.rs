@@ -14,9 +14,9 @@ fn a_bad_configuration_is_told_all_at_once_with_exit_2() {
         "config.toml has 5 problems:",
         "newsletter.language: is missing.",
         "line 6, newsletter.langage: is not a key that Tidings knows.\n      Did you mean `language`?",
-        "line 12, cadence.daily.cron: “61 7 * * *” is not a schedule",
-        "line 18, feed[1].url: “gopher://example.org” is neither a web address nor a file.",
-        "line 20, delivery.mailer: “pigeon” is not a way to send mail.\n      One of: maildir, smtp, sendmail.",
+        "line 14, cadence.daily.cron: “61 7 * * *” is not a schedule",
+        "line 20, feed[1].url: “gopher://example.org” is neither a web address nor a file.",
+        "line 22, delivery.mailer: “pigeon” is not a way to send mail.\n      One of: maildir, smtp, sendmail.",
     ] {
         assert!(
             ran.stderr.contains(expected),

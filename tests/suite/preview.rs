@@ -187,6 +187,7 @@ fn a_preview_keeps_nobody_out_while_it_fetches() {
     project.run(&["collect"]).expect(0).silent();
     project.edit_config("samples/harbour-post.xml", &feeds.stall("/slow"));
     project.edit_config("# timeout = \"30s\"", "timeout = \"3s\"");
+    project.edit_config("# allow_private = false", "allow_private = true");
     let mut preview = project
         .command(&["preview"])
         .stdout(Stdio::null())

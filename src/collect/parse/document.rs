@@ -1,10 +1,9 @@
 //! What a feed says, in one form for all formats. Every text is safe, every address absolute where it can be.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 
 use crate::collect::html::Html;
+use crate::model::Pace;
 
 /// A feed as it was read.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +73,8 @@ pub struct Entry {
     pub categories: Vec<String>,
     /// Files that belong to it, such as the recording of a podcast.
     pub enclosures: Vec<String>,
+    /// Who may read it, in the feed's words (`dcterms:accessRights` and its kin).
+    pub access: Option<String>,
     /// The outlet that it comes from, in a feed that collects from others.
     pub source: Option<String>,
     /// The address of that outlet.
@@ -87,17 +88,6 @@ pub struct Person {
     pub name: Option<String>,
     /// The mail address.
     pub email: Option<String>,
-}
-
-/// How often a feed asks to be read at most (RSS `ttl`, `skipHours`, `skipDays`, `sy:updatePeriod`).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Pace {
-    /// The shortest time between two fetches.
-    pub interval: Option<Duration>,
-    /// The hours of the day (UTC) in which nothing new comes, one bit each.
-    pub skip_hours: u32,
-    /// The days of the week in which nothing new comes, one bit each from Monday on.
-    pub skip_days: u8,
 }
 
 impl Person {

@@ -1,15 +1,15 @@
 //! RSS of every version and none, RDF, Atom and CDF: elements become a [`Document`].
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use base64::Engine as _;
 use url::Url;
 
 use super::date::parse_date;
-use super::document::{Document, Entry, Pace, Person};
+use super::document::{Document, Entry, Person};
 use super::xml::{Element, Tree, Vocabulary as V};
 use crate::collect::html::{Html, safe_address};
+use crate::model::Pace;
 
 /// Reads the feed that `tree` holds; `None` when it holds none.
 pub(super) fn document(
@@ -161,8 +161,7 @@ impl Context<'_> {
                     let minutes = text(element)
                         .and_then(|minutes| minutes.parse().ok())
                         .filter(|minutes| *minutes > 0);
-                    document.pace.interval =
-                        minutes.map(|minutes: u64| Duration::from_secs(minutes.min(100_000) * 60));
+                    document.pace.minutes = minutes;
                 }
                 (V::Core, "skiphours" | "skipdays") => skips(element, &mut document.pace),
                 _ => add_categories(element, &mut document.categories),
@@ -276,6 +275,14 @@ impl Context<'_> {
                     read.rights = self.html(element, Kind::Plain).or(read.rights.take());
                 }
                 (V::Core, "source") => self.source(element, &mut read),
+                // Bing News has words of its own.
+                (V::Other, "source") => read.source = read.source.take().or_else(|| text(element)),
+                (
+                    V::Other | V::DcTerms | V::Core,
+                    "accessrights" | "access" | "paywall" | "premium",
+                ) => {
+                    read.access = text(element);
+                }
                 (V::Core, "enclosure") => self.enclosure(element, &mut read, &mut media),
                 (V::Media, "thumbnail") => {
                     media.thumbnail = media.thumbnail.take().or_else(|| self.image(element));
@@ -907,7 +914,7 @@ mod tests {
     #[test]
     fn a_feed_says_how_often_it_wants_to_be_read() {
         let pace = read("<rss><channel><ttl>90</ttl><skipHours><hour>0</hour><hour>3</hour></skipHours><skipDays><day>Sunday</day></skipDays></channel></rss>").pace;
-        assert_eq!(pace.interval, Some(Duration::from_secs(5_400)));
+        assert_eq!(pace.minutes, Some(90));
         assert_eq!((pace.skip_hours, pace.skip_days), (0b1001, 0b100_0000));
     }
 

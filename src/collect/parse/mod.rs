@@ -8,11 +8,11 @@ mod decode;
 mod document;
 mod elements;
 mod json;
-mod xml;
+pub(super) mod xml;
 
 pub use date::parse_date;
 pub use decode::charset_of;
-pub use document::{Document, Entry, Pace, Person};
+pub use document::{Document, Entry, Person};
 use url::Url;
 
 /// How many entries of one feed are read; the biggest real ones have a few hundred.
@@ -58,4 +58,17 @@ pub fn parse(
             NotAFeed::Other("it has no element of RSS or Atom in it".to_owned())
         }
     })
+}
+
+/// What keeps a strict reader (feed-rs) from reading `bytes`. Other programs may be as strict, so the owner of a feed may
+/// want to know.
+pub fn flaw(bytes: &[u8], charset: Option<&str>) -> Option<String> {
+    let text = decode::decode(bytes, charset);
+    // It takes the declaration's word for the encoding, which was true of the bytes.
+    let text = match text.trim_start_matches('\u{feff}').split_once("?>") {
+        Some((declaration, rest)) if declaration.starts_with("<?xml") => rest,
+        _ => &text,
+    };
+    let error = feed_rs::parser::parse(text.as_bytes()).err()?;
+    Some(super::clean::plain_text(&error.to_string()))
 }

@@ -16,7 +16,7 @@ const MAX_ELEMENTS: usize = 500_000;
 /// The vocabularies that feeds are written in. What has none of its own, in any of the dozen namespaces that
 /// were ever given to RSS and Atom, is [`Core`](Self::Core).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Vocabulary {
+pub(in crate::collect) enum Vocabulary {
     /// RSS of any version, and Atom.
     Core,
     Content,
@@ -95,7 +95,7 @@ impl Vocabulary {
 
 /// A document.
 #[derive(Debug)]
-pub(super) struct Tree<'a> {
+pub(in crate::collect) struct Tree<'a> {
     source: &'a str,
     nodes: Vec<Node<'a>>,
 }
@@ -122,24 +122,24 @@ const NONE: u32 = 0;
 
 /// One element of a [`Tree`].
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Element<'t> {
+pub(in crate::collect) struct Element<'t> {
     tree: &'t Tree<'t>,
     id: u32,
 }
 
 impl<'a> Tree<'a> {
     /// Reads `source`, whatever it is.
-    pub(super) fn read(source: &'a str) -> Self {
+    pub(in crate::collect) fn read(source: &'a str) -> Self {
         Reader::new(source).read()
     }
 
     /// Whether `word` stands anywhere in the source.
-    pub(super) fn mentions(&self, word: &str) -> bool {
+    pub(in crate::collect) fn mentions(&self, word: &str) -> bool {
         self.source.contains(word)
     }
 
     /// The elements of the document in the order in which they begin.
-    pub(super) fn elements(&self) -> impl Iterator<Item = Element<'_>> {
+    pub(in crate::collect) fn elements(&self) -> impl Iterator<Item = Element<'_>> {
         let ids = 1..u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
         ids.map(|id| Element { tree: self, id })
     }
@@ -151,33 +151,33 @@ impl<'t> Element<'t> {
     }
 
     /// The name: what it belongs to, and the rest in lower case.
-    pub(super) fn name(self) -> (Vocabulary, &'t str) {
+    pub(in crate::collect) fn name(self) -> (Vocabulary, &'t str) {
         (self.node().vocabulary, &self.node().local)
     }
 
-    pub(super) fn parent(self) -> Option<Self> {
+    pub(in crate::collect) fn parent(self) -> Option<Self> {
         let id = self.node().parent;
         (id != NONE).then_some(Self { id, ..self })
     }
 
-    pub(super) fn children(self) -> impl Iterator<Item = Self> {
+    pub(in crate::collect) fn children(self) -> impl Iterator<Item = Self> {
         let at = move |id| (id != NONE).then_some(Self { id, ..self });
         std::iter::successors(at(self.node().first_child), move |child| {
             at(child.node().next)
         })
     }
 
-    pub(super) fn has_elements(self) -> bool {
+    pub(in crate::collect) fn has_elements(self) -> bool {
         self.node().first_child != NONE
     }
 
     /// Whether the end of the element was seen. What was cut off is not to be trusted.
-    pub(super) fn is_closed(self) -> bool {
+    pub(in crate::collect) fn is_closed(self) -> bool {
         self.node().closed
     }
 
     /// The value of the attribute `name`, with or without a prefix, in any case.
-    pub(super) fn attribute(self, name: &str) -> Option<Cow<'t, str>> {
+    pub(in crate::collect) fn attribute(self, name: &str) -> Option<Cow<'t, str>> {
         attributes(self.node().attributes)
             .find(|(key, _)| {
                 key.eq_ignore_ascii_case(name)
@@ -191,13 +191,13 @@ impl<'t> Element<'t> {
     }
 
     /// The source of the content.
-    pub(super) fn inner(self) -> &'t str {
+    pub(in crate::collect) fn inner(self) -> &'t str {
         let (start, end) = self.node().inner;
         &self.tree.source[start as usize..end as usize]
     }
 
     /// The text of the content: sections joined, references resolved once, elements left as they are written.
-    pub(super) fn text(self) -> Cow<'t, str> {
+    pub(in crate::collect) fn text(self) -> Cow<'t, str> {
         let inner = self.inner();
         if !inner.contains('<') {
             return meant(unescape(inner));
@@ -211,7 +211,7 @@ impl<'t> Element<'t> {
     }
 
     /// The content as the mark-up that it is: its elements and references as written, its sections escaped.
-    pub(super) fn markup(self) -> Cow<'t, str> {
+    pub(in crate::collect) fn markup(self) -> Cow<'t, str> {
         let inner = self.inner();
         if !inner.contains("<!") {
             return meant(Cow::Borrowed(inner));
@@ -618,7 +618,7 @@ fn windows_1252(code: u32) -> Option<char> {
 
 /// Resolves the references in a text: of XML, by number, and those of HTML, which feeds use without declaring
 /// them. What is no reference stays as it is. Nothing else is ever expanded.
-pub(super) fn unescape(text: &str) -> Cow<'_, str> {
+pub(in crate::collect) fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('&') {
         return Cow::Borrowed(text);
     }

@@ -1,6 +1,7 @@
 //! Items and feed states.
 
 use super::*;
+use crate::model::{FetchFailure, Pace};
 
 #[tokio::test]
 async fn an_edited_item_is_updated_and_keeps_its_date_and_first_sight() {
@@ -117,8 +118,20 @@ async fn feed_states_survive_as_they_were() {
         last_modified: None,
         fetched_at: Some(now()),
         succeeded_at: None,
+        rests_until: Some(now()),
+        pace: Pace {
+            minutes: Some(60),
+            skip_hours: 3,
+            skip_days: 1,
+        },
+        moved_to: Some("https://example.org/new".parse().unwrap()),
+        newest_at: Some(now()),
+        items_a_day: Some(2.5),
         failures: 3,
-        error: Some("answered 500".into()),
+        failure: Some(FetchFailure::RateLimited {
+            status: 429,
+            until: now(),
+        }),
     };
     let key = FeedKey("https://example.org/?a=1&b=2".into());
     store

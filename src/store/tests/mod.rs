@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::model::{
-    Address, CadenceId, DeliveryState, Edition, FeedKey, FetchState, Item, ItemKey, Language,
+    Address, CadenceId, DeliveryState, Edition, FeedKey, FetchState, Item, ItemKey, Language, Mark,
     NewSubscriber, Score, Section, Story, SubscriberState, TopicId, Window,
 };
 use crate::schedule::History;
@@ -62,6 +62,11 @@ fn item(name: &str, published: DateTime<Utc>, arrived: DateTime<Utc>) -> Item {
         language: Some("de".into()),
         published,
         dated: true,
+        image: Some("https://example.org/a.png".into()),
+        comments_url: Some("https://example.org/a#comments".into()),
+        comments: Some(7),
+        mark: Some(Mark::Paid),
+        relayed: false,
         arrived,
     }
 }

@@ -82,12 +82,13 @@ impl FeedServer {
     /// Waits until somebody has asked for anything.
     pub(crate) fn wait_for_request(&self) {
         let log = self.shared.log.lock().unwrap();
-        drop(
-            self.shared
-                .asked
-                .wait_while(log, |log| log.is_empty())
-                .unwrap(),
-        );
+        let long = Duration::from_secs(30);
+        let (_log, waited) = self
+            .shared
+            .asked
+            .wait_timeout_while(log, long, |log| log.is_empty())
+            .unwrap();
+        assert!(!waited.timed_out(), "nobody asked for anything");
     }
 
     /// How often a status was sent.

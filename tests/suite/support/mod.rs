@@ -137,6 +137,8 @@ timezone = "Europe/Berlin"
 from = "Prüfstück <digest@example.org>"
 reply_to = "redaktion@example.org"
 imprint = "Muster Verlag, Beispielweg 1, 12345 Musterstadt"
+[collect]
+allow_private = true
 [cadence.daily]
 cron = "0 7 * * *"
 [[topic]]
