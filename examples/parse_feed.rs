@@ -71,7 +71,7 @@ fn item(entry: &Entry) -> Value {
     })
 }
 
-fn markup(html: Option<&Html>) -> Option<&str> {
+fn markup(html: Option<&Html>) -> Option<String> {
     html.map(Html::markup)
 }
 

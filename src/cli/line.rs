@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::report::{CadenceReport, CollectReport, Decision, RunReport};
 use super::terminal::bar;
@@ -115,33 +115,41 @@ pub(super) async fn collect_into(
     let mut report = CollectReport::new(config.feeds.len());
     let bar = bar("Fetching", config.feeds.len() as u64);
     let mut visits = collect::collect(&config.feeds, states.clone(), options, now, wall())?;
-    let mut batch = Vec::new();
-    let mut size = 0;
-    loop {
-        let visit = tokio::select! {
-            visit = visits.recv() => visit,
-            _ = stop.wait_for(|stop| *stop) => return Ok(None),
-        };
-        let is_last = visit.is_none();
-        if let Some(visit) = visit {
+    // While one batch is stored, the next one is gathered.
+    let (full, mut batches) = mpsc::channel(1);
+    let gathering = async {
+        let (mut batch, mut size) = (Vec::new(), 0);
+        while let Some(visit) = visits.recv().await {
             bar.inc(1);
             let feed = &config.feeds[visit.place];
             report.note(feed, states.get(&feed.key), &visit, now);
-            if let Outcome::Items(items) = &visit.outcome {
-                size += items.len();
-            }
+            size += visit.items().len();
             batch.push(visit);
+            if size >= BATCH {
+                size = 0;
+                // A store that fails takes no more.
+                if full.send(std::mem::take(&mut batch)).await.is_err() {
+                    break;
+                }
+            }
         }
-        if is_last || size >= BATCH {
-            let saved = save(config, store, std::mem::take(&mut batch), now).await?;
-            report.new_items += saved.new;
-            report.known_items += saved.known;
-            size = 0;
+        let _ = full.send(batch).await;
+        drop(full);
+    };
+    let storing = async move {
+        let (mut new, mut known) = (0, 0);
+        while let Some(batch) = batches.recv().await {
+            let saved = save(config, store, batch, now).await?;
+            new += saved.new;
+            known += saved.known;
         }
-        if is_last {
-            break;
-        }
-    }
+        anyhow::Ok((new, known))
+    };
+    let (new, known) = tokio::select! {
+        ((), stored) = async { tokio::join!(gathering, storing) } => stored?,
+        _ = stop.wait_for(|stop| *stop) => return Ok(None),
+    };
+    (report.new_items, report.known_items) = (new, known);
     bar.finish_and_clear();
     report.in_order(&config.feeds);
     Ok(Some(report))
@@ -158,10 +166,10 @@ async fn save(
     let mut items = Vec::new();
     let mut states = Vec::with_capacity(visits.len());
     for visit in visits {
+        states.push((config.feeds[visit.place].key.clone(), visit.state));
         if let Outcome::Items(found) = visit.outcome {
             items.extend(found);
         }
-        states.push((config.feeds[visit.place].key.clone(), visit.state));
     }
     Ok(store.save_collected(&items, &states, now).await?)
 }

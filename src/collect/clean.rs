@@ -6,15 +6,26 @@ use crate::model::is_unwanted;
 /// the text around them is shown.
 pub(super) fn plain_text(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_whitespace() || c.is_control() {
-            if !line.is_empty() && !line.ends_with(' ') {
-                line.push(' ');
-            }
-        } else if !is_unwanted(c) {
-            line.push(c);
+    // Most of a text stays as it is, and is taken over in long pieces.
+    let (mut from, mut behind_space) = (0, true);
+    for (at, c) in text.char_indices() {
+        let is_space = c.is_whitespace() || c.is_control();
+        if !is_space && (c.is_ascii() || !is_unwanted(c)) {
+            behind_space = false;
+            continue;
+        }
+        if c == ' ' && !behind_space {
+            behind_space = true;
+            continue;
+        }
+        line.push_str(&text[from..at]);
+        from = at + c.len_utf8();
+        if is_space && !behind_space {
+            line.push(' ');
+            behind_space = true;
         }
     }
+    line.push_str(&text[from..]);
     line.truncate(line.trim_end().len());
     line
 }

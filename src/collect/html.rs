@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::states::RawKind;
@@ -23,54 +24,68 @@ const MAX_SOURCE: usize = 500_000;
 /// How many elements may be open at a time; deeper ones are left out, their text is not.
 const MAX_DEPTH: usize = 64;
 
-/// A fragment of HTML from outside, made safe: no scripts, no styles, no forms, no tracking pixels, nothing
-/// that loads or runs but images, links absolute where a base is known.
+/// A fragment of HTML from outside that only shows its safe side: its text, or its mark-up without scripts, styles, forms
+/// and tracking pixels, with nothing that loads or runs but images, and links absolute where a base is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Html {
-    markup: String,
+    source: Source,
     text: String,
     image: Option<String>,
 }
 
+/// What a fragment was made of. Items need its text only, so the mark-up is written when somebody asks for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Source {
+    Text(String),
+    Html(String, Option<Arc<Url>>),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
 impl Html {
     /// Cleans `source`. Relative addresses are resolved against `base`.
-    pub fn clean(source: &str, base: Option<&Url>) -> Self {
+    pub fn clean(source: &str, base: Option<Arc<Url>>) -> Self {
         let source = &source[..source.floor_char_boundary(MAX_SOURCE)];
         if !source.contains(['<', '&']) {
             return Self::from_text(source);
         }
-        let source = &*mend(source);
-        let sink = Sink(RefCell::new(Writer {
-            markup: String::with_capacity(source.len()),
-            text: String::with_capacity(source.len()),
-            bases: base.map(|base| (0, base.clone())).into_iter().collect(),
-            lower: None,
-            source,
-            ..Writer::default()
-        }));
-        let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
-        let input = BufferQueue::default();
-        input.push_back(StrTendril::from_slice(source));
-        let _ = tokenizer.feed(&input);
-        tokenizer.end();
-        tokenizer.sink.0.into_inner().finish()
+        let source = mend(source);
+        let Writer { text, image, .. } = write(&source, base.as_deref(), Purpose::Text);
+        Self {
+            source: Source::Html(source.into_owned(), base),
+            text: plain_text(&text),
+            image,
+        }
     }
 
     /// The fragment for a plain text.
     pub fn from_text(text: &str) -> Self {
-        let text = &text[..text.floor_char_boundary(MAX_SOURCE)];
-        let mut markup = String::with_capacity(text.len());
-        escape(text.trim(), &mut markup);
+        let text = text[..text.floor_char_boundary(MAX_SOURCE)].trim();
         Self {
-            markup,
+            source: Source::Text(text.to_owned()),
             text: plain_text(text),
             image: None,
         }
     }
 
     /// The safe mark-up.
-    pub fn markup(&self) -> &str {
-        &self.markup
+    pub fn markup(&self) -> String {
+        match &self.source {
+            Source::Text(text) => {
+                let mut markup = String::with_capacity(text.len());
+                escape(text, &mut markup);
+                markup
+            }
+            Source::Html(source, base) => {
+                let mut writer = write(source, base.as_deref(), Purpose::Markup);
+                writer.close_down_to(0);
+                writer.markup.trim().to_owned()
+            }
+        }
     }
 
     /// Its text on one line: tags gone, references resolved, white space folded, control and
@@ -104,10 +119,38 @@ impl Html {
     }
 }
 
+/// What is wanted of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+enum Purpose {
+    #[default]
+    Text,
+    Markup,
+}
+
+fn write<'a>(source: &'a str, base: Option<&Url>, purpose: Purpose) -> Writer<'a> {
+    let mut writer = Writer {
+        purpose,
+        source,
+        bases: base.map(|base| (0, base.clone())).into_iter().collect(),
+        ..Writer::default()
+    };
+    match purpose {
+        Purpose::Text => writer.text.reserve(source.len()),
+        Purpose::Markup => writer.markup.reserve(source.len()),
+    }
+    let tokenizer = Tokenizer::new(Sink(RefCell::new(writer)), TokenizerOpts::default());
+    let input = BufferQueue::default();
+    input.push_back(StrTendril::from_slice(source));
+    let _ = tokenizer.feed(&input);
+    tokenizer.end();
+    tokenizer.sink.0.into_inner()
+}
+
 struct Sink<'a>(RefCell<Writer<'a>>);
 
 #[derive(Default)]
 struct Writer<'a> {
+    purpose: Purpose,
     source: &'a str,
     /// The source in lower case, made when somebody searches it.
     lower: Option<String>,
@@ -130,10 +173,10 @@ impl TokenSink for Sink<'_> {
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
         let mut writer = self.0.borrow_mut();
         match token {
-            Token::CharacterTokens(characters) if writer.hidden.is_none() => {
-                writer.text.push_str(&characters);
-                escape(&characters, &mut writer.markup);
-            }
+            Token::CharacterTokens(characters) if writer.hidden.is_none() => match writer.purpose {
+                Purpose::Text => writer.text.push_str(&characters),
+                Purpose::Markup => escape(&characters, &mut writer.markup),
+            },
             Token::TagToken(tag) => return writer.tag(&tag),
             _ => {}
         }
@@ -151,7 +194,7 @@ impl Writer<'_> {
         if self.hidden.is_some() {
             return TokenSinkResult::Continue;
         }
-        if !is_inline(name) {
+        if self.purpose == Purpose::Text && !is_inline(name) {
             self.text.push(' ');
         }
         match tag.kind {
@@ -193,7 +236,10 @@ impl Writer<'_> {
             return TokenSinkResult::Continue;
         };
         if name == "img" {
-            self.write_image(tag);
+            self.image(tag);
+            return TokenSinkResult::Continue;
+        }
+        if self.purpose == Purpose::Text {
             return TokenSinkResult::Continue;
         }
         if matches!(name, "br" | "hr" | "wbr" | "col") {
@@ -262,15 +308,19 @@ impl Writer<'_> {
         }
     }
 
-    fn write_image(&mut self, tag: &Tag) {
+    fn image(&mut self, tag: &Tag) {
+        if self.purpose == Purpose::Text && self.image.is_some() {
+            return;
+        }
         let Some(source) = attribute(tag, "src").and_then(|source| self.resolve(source)) else {
             return;
         };
         if is_tracking_pixel(tag, &source) {
             return;
         }
-        if self.image.is_none() && source.starts_with("http") {
-            self.image = Some(source.clone());
+        if self.purpose == Purpose::Text {
+            self.image = Some(source).filter(|source| source.starts_with("http"));
+            return;
         }
         self.markup.push_str("<img");
         self.write_attribute("src", &source);
@@ -301,18 +351,6 @@ impl Writer<'_> {
             .lower
             .get_or_insert_with(|| source.to_ascii_lowercase());
         lower.contains(&format!("</{name}"))
-    }
-
-    fn finish(mut self) -> Html {
-        self.close_down_to(0);
-        self.markup.truncate(self.markup.trim_end().len());
-        let start = self.markup.len() - self.markup.trim_start().len();
-        self.markup.drain(..start);
-        Html {
-            text: plain_text(&self.text),
-            markup: self.markup,
-            image: self.image,
-        }
     }
 }
 
@@ -349,19 +387,19 @@ fn attribute<'t>(tag: &'t Tag, name: &str) -> Option<&'t str> {
 }
 
 fn escape(text: &str, markup: &mut String) {
+    let is_special = |byte: &u8| matches!(byte, b'&' | b'<' | b'>' | b'"' | 0..=8 | 11..=31 | 127);
     let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escaped = match byte {
+    while let Some(length) = text.as_bytes()[from..].iter().position(is_special) {
+        let at = from + length;
+        markup.push_str(&text[from..at]);
+        markup.push_str(match text.as_bytes()[at] {
             b'&' => "&amp;",
             b'<' => "&lt;",
             b'>' => "&gt;",
             b'"' => "&quot;",
-            // Line ends and tabs mean something in `pre`; the other control characters nothing anywhere.
-            0..=8 | 11..=31 | 127 => "",
-            _ => continue,
-        };
-        markup.push_str(&text[from..at]);
-        markup.push_str(escaped);
+            // Control characters mean nothing, but for the line ends and tabs that `pre` has.
+            _ => "",
+        });
         from = at + 1;
     }
     markup.push_str(&text[from..]);
@@ -553,7 +591,7 @@ mod tests {
 
     fn markup(html: &str) -> String {
         let base = Url::parse("https://example.org/a/").unwrap();
-        Html::clean(html, Some(&base)).markup
+        Html::clean(html, Some(Arc::new(base))).markup()
     }
 
     #[test]
@@ -623,7 +661,7 @@ mod tests {
         #[test]
         fn what_was_cleaned_stays_as_it_is(html in "(<|>|/|a|b|p|script|style|img| href=| src=|javascript:|http://e.org/|'|\"|&|;|amp|x){0,40}") {
             let once = Html::clean(&html, None);
-            let twice = Html::clean(once.markup(), None);
+            let twice = Html::clean(&once.markup(), None);
             prop_assert_eq!(once.markup(), twice.markup());
         }
     }

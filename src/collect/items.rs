@@ -137,7 +137,9 @@ fn item(
     };
     let date = entry.published.or(entry.updated);
     let published = context.moments.published(date);
-    let words = teaser.split(' ').count().max(body.split(' ').count());
+    // Cleaned texts have one space between two words.
+    let spaces = |text: &str| text.bytes().filter(|byte| *byte == b' ').count();
+    let words = 1 + spaces(&teaser).max(spaces(&body));
     // The publisher's teaser is written to be shown; the body serves where there is none worth showing.
     let summary = if teaser.chars().count() >= 60 || body.is_empty() {
         teaser

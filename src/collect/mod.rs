@@ -49,6 +49,16 @@ pub struct Visit {
     pub flaw: Option<String>,
 }
 
+impl Visit {
+    /// The items that it gave.
+    pub fn items(&self) -> &[Item] {
+        match &self.outcome {
+            Outcome::Items(items) => items,
+            _ => &[],
+        }
+    }
+}
+
 /// What a feed gave.
 #[derive(Debug)]
 pub enum Outcome {

@@ -151,6 +151,9 @@ impl Store {
             "PRAGMA journal_mode = WAL",
             "PRAGMA synchronous = FULL",
             "PRAGMA foreign_keys = ON",
+            // The keys of items are spread over their whole index; what does not fit here is written again and again.
+            "PRAGMA cache_size = -16000",
+            "PRAGMA temp_store = MEMORY",
         ] {
             connection.execute(pragma).await?;
         }

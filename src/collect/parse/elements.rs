@@ -1,6 +1,6 @@
 //! RSS of every version and none, RDF, Atom and CDF: elements become a [`Document`].
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use url::Url;
@@ -43,7 +43,7 @@ pub(super) fn document(
             .is_some_and(|entry| entry.name().1 == "entry"),
     };
     let context = Context {
-        base,
+        base: base.cloned().map(Arc::new),
         is_atom,
         is_rebased: tree.mentions("xml:base"),
     };
@@ -73,8 +73,8 @@ pub(super) fn document(
     Some(document)
 }
 
-struct Context<'a> {
-    base: Option<&'a Url>,
+struct Context {
+    base: Option<Arc<Url>>,
     /// Atom says what its texts are; RSS has to be guessed.
     is_atom: bool,
     /// Whether any element changes the base address.
@@ -89,7 +89,7 @@ enum Kind {
     Xhtml,
 }
 
-impl Context<'_> {
+impl Context {
     fn channel(&self, channel: Element<'_>) -> Document {
         let mut document = Document {
             // CDF (Microsoft, 1997) puts facts into attributes.
@@ -451,7 +451,7 @@ impl Context<'_> {
     }
 
     /// The base address at `element`: that of the document, changed by `xml:base` on the way down.
-    fn base_of(&self, element: Element<'_>) -> Option<Cow<'_, Url>> {
+    fn base_of(&self, element: Element<'_>) -> Option<Arc<Url>> {
         let mut bases = Vec::new();
         let mut at = Some(element).filter(|_| self.is_rebased);
         while let Some(element) = at {
@@ -460,14 +460,14 @@ impl Context<'_> {
             }
             at = element.parent();
         }
-        let mut base = self.base.map(Cow::Borrowed);
+        let mut base = self.base.clone();
         for text in bases.into_iter().rev() {
             let joined = match &base {
                 Some(base) => base.join(text.trim()).ok(),
                 None => Url::parse(text.trim()).ok(),
             };
             let is_web = |url: &Url| matches!(url.scheme(), "http" | "https" | "ftp" | "file");
-            base = joined.filter(is_web).map(Cow::Owned).or(base);
+            base = joined.filter(is_web).map(Arc::new).or(base);
         }
         base
     }
@@ -479,7 +479,6 @@ impl Context<'_> {
             return None;
         }
         let base = self.base_of(element);
-        let base = base.as_deref();
         let declared = element
             .attribute("type")
             .map(|kind| kind.trim().to_ascii_lowercase());
@@ -811,7 +810,7 @@ mod tests {
 
     #[test]
     fn texts_say_or_show_whether_they_are_html() {
-        let markup = |html: Option<Html>| html.unwrap().markup().to_owned();
+        let markup = |html: Option<Html>| html.unwrap().markup();
         let title = |text: &str| markup(entry(&format!("<title>{text}</title>")).title);
         assert_eq!(title("AT&amp;amp;T"), "AT&amp;T");
         assert_eq!(title("a &lt;b&gt;bold&lt;/b&gt; one"), "a <b>bold</b> one");

@@ -1,5 +1,7 @@
 //! JSON Feed 1.0 and 1.1 (jsonfeed.org), read leniently: numbers for texts, nulls, missing fields.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use url::Url;
 
@@ -43,7 +45,8 @@ pub(super) fn document(
 
 fn read_entry(entry: &Value, base: Option<&Url>) -> Entry {
     let address = |key: &str| string(entry, key).and_then(|url| safe_address(&url, base));
-    let content = string(entry, "content_html").map(|html| Html::clean(&html, base));
+    let content =
+        string(entry, "content_html").map(|html| Html::clean(&html, base.cloned().map(Arc::new)));
     let enclosures = list(entry, "attachments")
         .filter_map(|attachment| string(attachment, "url"))
         .filter_map(|url| safe_address(&url, base));

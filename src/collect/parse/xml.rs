@@ -586,8 +586,13 @@ fn attributes(source: &str) -> impl Iterator<Item = (&str, &str)> {
 /// Takes back what a wrong character set did before the feed was written: bytes of windows-1252 taken for control
 /// characters, and UTF-8 taken for ISO 8859-1 and encoded once more.
 fn meant(text: Cow<'_, str>) -> Cow<'_, str> {
-    // Both leave characters between U+0080 and U+00FF, which in UTF-8 begin with one of two bytes.
-    if !text.bytes().any(|byte| matches!(byte, 0xc2 | 0xc3)) {
+    // Both leave a character between U+0080 and U+00BF: a control character, or one behind another of the same page.
+    // Few texts have one, and most are through here.
+    let bytes = text.as_bytes();
+    let is_suspect = |at: usize| {
+        bytes[at] == 0xc2 && (bytes[at + 1] <= 0x9f || (at >= 2 && bytes[at - 2] == 0xc3))
+    };
+    if !(0..bytes.len()).any(is_suspect) {
         return text;
     }
     let bytes: Option<Vec<u8>> = text
@@ -649,6 +654,17 @@ pub(in crate::collect) fn unescape(text: &str) -> Cow<'_, str> {
 
 fn reference(name: &str) -> Option<Cow<'static, str>> {
     let Some(number) = name.strip_prefix('#') else {
+        // Nearly all references are one of these.
+        let common = match name {
+            "lt" => "<",
+            "gt" => ">",
+            "amp" => "&",
+            "quot" => "\"",
+            _ => "",
+        };
+        if !common.is_empty() {
+            return Some(Cow::Borrowed(common));
+        }
         let entities = &html_escape::NAMED_ENTITIES;
         let place = entities.binary_search_by_key(&name.as_bytes(), |(name, _)| name);
         return place.ok().map(|place| Cow::Borrowed(entities[place].1));
