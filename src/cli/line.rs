@@ -1,5 +1,7 @@
 //! The straight line of the program, and the only place that chains its stages.
 
+use std::collections::{BTreeSet, HashSet};
+
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, watch};
@@ -9,7 +11,7 @@ use super::terminal::bar;
 use crate::collect::{FetchOptions, Outcome, Visit};
 use crate::config::{Config, secret};
 use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions};
-use crate::model::{Cadence, Edition, LeftOut, Window};
+use crate::model::{Cadence, Edition, Item, LeftOut, Window};
 use crate::schedule::{self, Due};
 use crate::store::{EditionState, Published, Saved, Store};
 use crate::{collect, rank, render};
@@ -150,6 +152,7 @@ pub(super) async fn collect_into(
         _ = stop.wait_for(|stop| *stop) => return Ok(None),
     };
     (report.new_items, report.known_items) = (new, known);
+    store.prune_items(now - config.keep).await?;
     bar.finish_and_clear();
     report.in_order(&config.feeds);
     Ok(Some(report))
@@ -195,11 +198,58 @@ pub(super) async fn compose(
     let composing =
         tokio::task::spawn_blocking(move || rank::compose(&items, &topics, window, &mailed));
     let composition = composing.await.context("ranking the items")?;
-    let edition = Edition {
+    let mut edition = Edition {
         sections: composition.sections,
         ..empty_edition(config, cadence, slot, window, now)
     };
+    add_articles(config, &mut edition).await?;
     Ok((edition, composition.left_out))
+}
+
+/// A summary shorter than this, in characters, says no more than its headline.
+const SHORT: usize = 120;
+
+/// Completes the leads of `edition` that come from feeds with headlines only by what their pages say.
+async fn add_articles(config: &Config, edition: &mut Edition) -> anyhow::Result<()> {
+    let wanted: HashSet<_> = config
+        .feeds
+        .iter()
+        .filter(|feed| feed.article_pages)
+        .map(|feed| &feed.key)
+        .collect();
+    let address = |item: &Item| {
+        let is_wanted = item.summary.chars().count() < SHORT
+            && item.feeds.iter().any(|feed| wanted.contains(feed));
+        item.url
+            .as_deref()
+            .filter(|_| is_wanted)
+            .and_then(|url| url.parse::<url::Url>().ok())
+    };
+    let leads = || {
+        edition
+            .sections
+            .iter()
+            .flat_map(|section| &section.stories)
+            .map(|story| &story.lead)
+    };
+    let urls: BTreeSet<_> = leads().filter_map(address).collect();
+    if urls.is_empty() {
+        return Ok(());
+    }
+    let articles =
+        collect::fetch_articles(urls.into_iter().collect(), &config.collect, wall()).await?;
+    for story in edition
+        .sections
+        .iter_mut()
+        .flat_map(|section| &mut section.stories)
+    {
+        if let Some(article) = address(&story.lead).and_then(|url| articles.get(&url)) {
+            story
+                .lead
+                .complete(&article.text, article.image.as_deref(), article.date());
+        }
+    }
+    Ok(())
 }
 
 fn empty_edition(

@@ -543,7 +543,7 @@ fn harmless(name: &str) -> Option<&'static str> {
 }
 
 /// Elements that do not break a word: `H<sub>2</sub>O` is one.
-fn is_inline(name: &str) -> bool {
+pub(super) fn is_inline(name: &str) -> bool {
     matches!(
         name,
         "a" | "abbr"

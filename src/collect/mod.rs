@@ -4,6 +4,7 @@
 //! form for all formats; `items` makes items of that, with the help of `identity` and `moments` (dates). No text
 //! leaves `html` and `clean` with anything in it that acts.
 
+mod article;
 mod clean;
 mod discover;
 mod fetch;
@@ -20,6 +21,7 @@ mod source;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use article::{Article, extract, fetch_articles};
 use chrono::{DateTime, Utc};
 use discover::{discover, usual_places};
 pub use fetch::FetchOptions;

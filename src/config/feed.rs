@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use chrono::TimeDelta;
+
 use super::content::known;
 use super::read::Table;
 use super::values::{location, not_empty, secret_text};
@@ -37,6 +39,7 @@ pub(super) fn feed(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Optio
     let topics = known(&mut table, context.topic_ids);
     let login = login(&mut table, context.folder);
     let headers = headers(&mut table, context.folder);
+    let article_pages = table.flag("article_pages").unwrap_or(false);
     let place = place(&mut table, language.as_deref(), context);
     table.done();
     let (key, location) = place?;
@@ -48,6 +51,7 @@ pub(super) fn feed(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Optio
         topics: topics.into_iter().map(TopicId).collect(),
         login,
         headers,
+        article_pages,
     })
 }
 
@@ -155,7 +159,10 @@ fn headers(table: &mut Table<'_, '_>, folder: &Path) -> Vec<(String, SecretText)
     headers
 }
 
-pub(super) fn collect_options(mut table: Table<'_, '_>) -> FetchOptions {
+/// Items are kept at least this long: the longest cadence and the memory of what was mailed live on them.
+const SHORTEST_KEEP: TimeDelta = TimeDelta::days(30);
+
+pub(super) fn collect_options(mut table: Table<'_, '_>) -> (FetchOptions, TimeDelta) {
     let default = FetchOptions::default();
     let contact = table.text(
         "contact",
@@ -188,6 +195,19 @@ pub(super) fn collect_options(mut table: Table<'_, '_>) -> FetchOptions {
         },
         checking: default.checking,
     };
+    let found = table.get("keep");
+    let keep = table
+        .duration("keep")
+        .and_then(|keep| TimeDelta::from_std(keep).ok());
+    if let (Some(found), Some(keep)) = (found, keep)
+        && keep < SHORTEST_KEEP
+    {
+        table.wrong(
+            &found,
+            "is too short",
+            "Items are kept for 30 days at least: keep = \"30d\".",
+        );
+    }
     table.done();
-    options
+    (options, keep.unwrap_or(TimeDelta::days(90)))
 }

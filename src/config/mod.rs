@@ -14,7 +14,7 @@ mod values;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use toml::de::DeTable;
 
 pub use problem::{ConfigError, Problem};
@@ -43,6 +43,8 @@ pub struct Config {
     pub subscribers: Vec<NewSubscriber>,
     /// How to fetch.
     pub collect: FetchOptions,
+    /// How long items are kept after they were news.
+    pub keep: TimeDelta,
     /// Where the store is.
     pub store: StoreUrl,
     /// How mail goes out.
@@ -209,7 +211,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         .map(|table| content::subscriber(table, &topic_ids, &cadence_ids, &mut people))
         .collect();
 
-    let collect = feed::collect_options(root.table("collect"));
+    let (collect, keep) = feed::collect_options(root.table("collect"));
     let store = delivery::store_url(root.table("store"), folder);
     let delivery = delivery::delivery(root.table("delivery"), folder);
     root.done();
@@ -228,6 +230,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         feeds: feeds.into(),
         subscribers: all(subscribers)?,
         collect,
+        keep,
         store: store?,
         delivery: delivery?,
     })

@@ -30,6 +30,8 @@ pub struct Feed {
     pub login: Option<(String, SecretText)>,
     /// Headers to send along, by name.
     pub headers: Vec<(String, SecretText)>,
+    /// Whether the pages of its picked stories are read, as it gives headlines only.
+    pub article_pages: bool,
 }
 
 /// A text from the configuration that may have secrets in it, each named by where it is.
@@ -58,6 +60,7 @@ impl Feed {
             topics: Vec::new(),
             login: None,
             headers: Vec::new(),
+            article_pages: false,
         }
     }
 

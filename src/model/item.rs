@@ -114,4 +114,22 @@ impl Item {
     /// How much of an item's text is kept. Enough for an excerpt of three sentences and for telling
     /// stories apart; the whole text stays with its publisher.
     pub const SUMMARY_CHARS: usize = 1_500;
+
+    /// Fills in what its page says and its feed did not: a longer text, a picture, a date.
+    pub fn complete(&mut self, text: &str, image: Option<&str>, published: Option<DateTime<Utc>>) {
+        let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if text.len() > self.summary.len() {
+            self.words = u32::try_from(1 + text.matches(' ').count()).unwrap_or(u32::MAX);
+            self.summary = text.chars().take(Self::SUMMARY_CHARS).collect();
+        }
+        if self.image.is_none() {
+            self.image = image.map(str::to_owned);
+        }
+        if let Some(published) = published
+            && !self.dated
+            && published <= self.arrived
+        {
+            (self.published, self.dated) = (published, true);
+        }
+    }
 }

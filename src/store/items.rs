@@ -43,7 +43,7 @@ impl Store {
         let mut tx = self.begin(&mut connection).await?;
         let count = "SELECT COUNT(*) FROM item";
         let before: i64 = sqlx::query_scalar(count).fetch_one(&mut *tx).await?;
-        let carried: Vec<(&ItemKey, &FeedKey)> = items
+        let mut carried: Vec<(&ItemKey, &FeedKey)> = items
             .iter()
             .flat_map(|item| item.feeds.iter().map(move |feed| (&item.key, feed)))
             .collect();
@@ -62,6 +62,9 @@ impl Store {
                 }
             }
         }
+        let forgotten = forgotten(&mut tx, &distinct).await?;
+        distinct.retain(|(item, _)| !forgotten.contains(item.key.as_str()));
+        carried.retain(|(item, _)| !forgotten.contains(item.as_str()));
         let items = distinct;
         for batch in items.chunks(BATCH) {
             let mut insert = sqlx::QueryBuilder::<sqlx::Any>::new(
@@ -119,6 +122,27 @@ impl Store {
             new,
             known: items.len() - new,
         })
+    }
+
+    /// Deletes the items that became news before `before`, and remembers their keys: should a feed show one of them
+    /// again, it is not taken for new. Returns how many there were.
+    ///
+    /// # Errors
+    /// When the database fails; nothing is deleted then.
+    pub async fn prune_items(&self, before: DateTime<Utc>) -> sqlx::Result<u64> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let mut pruned = 0;
+        for sql in [
+            "INSERT INTO forgotten (key) SELECT key FROM item WHERE arrived < $1 ON CONFLICT DO NOTHING",
+            "DELETE FROM item_feed WHERE item IN (SELECT key FROM item WHERE arrived < $1)",
+            "DELETE FROM item WHERE arrived < $1",
+        ] {
+            let query = sqlx::query(sql).bind(before.timestamp());
+            pruned = query.execute(&mut *tx).await?.rows_affected();
+        }
+        tx.commit().await?;
+        Ok(pruned)
     }
 
     /// The items that arrived in `window` and that one of `feeds` carries; of its feeds, an item names only
@@ -191,6 +215,34 @@ impl Store {
         .await?;
         rows.iter().map(item).collect()
     }
+}
+
+/// Which of `items` were pruned once.
+async fn forgotten(
+    tx: &mut sqlx::AnyConnection,
+    items: &[(&Item, DateTime<Utc>)],
+) -> sqlx::Result<HashSet<String>> {
+    let mut keys = HashSet::new();
+    let any = sqlx::query("SELECT key FROM forgotten LIMIT 1")
+        .fetch_optional(&mut *tx)
+        .await?;
+    if any.is_none() {
+        return Ok(keys);
+    }
+    for batch in items.chunks(BATCH) {
+        let mut select =
+            sqlx::QueryBuilder::<sqlx::Any>::new("SELECT key FROM forgotten WHERE key IN (");
+        let mut list = select.separated(", ");
+        for (item, _) in batch {
+            list.push_bind(item.key.as_str());
+        }
+        select.push(")");
+        let rows = select.build().fetch_all(&mut *tx).await?;
+        for row in &rows {
+            keys.insert(row.try_get("key")?);
+        }
+    }
+    Ok(keys)
 }
 
 fn item(row: &AnyRow) -> sqlx::Result<Item> {

@@ -6,6 +6,7 @@
 )]
 
 mod cli;
+mod collect;
 mod delivery;
 mod line;
 mod preview;

@@ -7,7 +7,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 /// Decodes to UTF-8. The first of these counts: the byte-order mark, the shape of a wide `<`, the `charset` of the HTTP
 /// header, that of the XML declaration. What claims to be UTF-8, or nothing, and is not valid UTF-8 is
 /// windows-1252, as on the rest of the web.
-pub(super) fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Cow<'b, str> {
+pub(in crate::collect) fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Cow<'b, str> {
     if let Some(text) = utf32(bytes) {
         return Cow::Owned(text);
     }

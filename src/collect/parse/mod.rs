@@ -12,6 +12,7 @@ pub(super) mod xml;
 
 pub use date::parse_date;
 pub use decode::charset_of;
+pub(super) use decode::decode;
 pub use document::{Document, Entry, Person};
 use url::Url;
 
@@ -40,7 +41,7 @@ pub fn parse(
     charset: Option<&str>,
     base: Option<&Url>,
 ) -> Result<Document, NotAFeed> {
-    let text = decode::decode(bytes, charset);
+    let text = decode(bytes, charset);
     let text =
         text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
     if text.starts_with('{') {
@@ -63,7 +64,7 @@ pub fn parse(
 /// What keeps a strict reader (feed-rs) from reading `bytes`. Other programs may be as strict, so the owner of a feed may
 /// want to know.
 pub fn flaw(bytes: &[u8], charset: Option<&str>) -> Option<String> {
-    let text = decode::decode(bytes, charset);
+    let text = decode(bytes, charset);
     // It takes the declaration's word for the encoding, which was true of the bytes.
     let text = match text.trim_start_matches('\u{feff}').split_once("?>") {
         Some((declaration, rest)) if declaration.starts_with("<?xml") => rest,

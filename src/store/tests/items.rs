@@ -199,3 +199,35 @@ async fn folder_of_its_own(items: &[Item]) -> Store {
     store.save_collected(items, &[], now()).await.unwrap();
     store
 }
+
+#[tokio::test]
+async fn a_pruned_item_that_its_feed_still_shows_is_no_news() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let old = item(
+        "old",
+        now() - TimeDelta::days(100),
+        now() - TimeDelta::days(100),
+    );
+    let young = item("young", now(), now() - TimeDelta::days(1));
+    let both = [old.clone(), young];
+    store.save_collected(&both, &[], now()).await.unwrap();
+    let cutoff = now() - TimeDelta::days(90);
+    assert_eq!(store.prune_items(cutoff).await.unwrap(), 1);
+    assert_eq!(store.prune_items(cutoff).await.unwrap(), 0);
+    // Its feed has lost the date, so that it looks like news.
+    let again = Item {
+        arrived: now() - TimeDelta::hours(1),
+        ..old
+    };
+    let saved = store.save_collected(&[again], &[], now()).await.unwrap();
+    assert_eq!((saved.new, saved.known), (0, 0));
+    let feeds = HashSet::from([FeedKey("feed".into())]);
+    let window = Window {
+        since: now() - TimeDelta::days(200),
+        until: now() + TimeDelta::days(1),
+    };
+    let left = store.list_items(&feeds, window).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].title, "young");
+}

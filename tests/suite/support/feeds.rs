@@ -8,11 +8,15 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+
+/// Makes an answer of the headers of a request.
+type Script = dyn Fn(&HeaderMap) -> Response<Body> + Send + Sync;
 
 /// What a path answers.
 #[derive(Clone)]
 enum Answer {
+    Script(Arc<Script>),
     Feed(String),
     Status(u16),
     /// Headers, and then nothing for ever.
@@ -24,6 +28,8 @@ struct Shared {
     answers: Mutex<HashMap<String, Answer>>,
     /// The statuses that were sent, by path.
     log: Mutex<Vec<(String, u16)>>,
+    /// The headers that came, by path.
+    requests: Mutex<Vec<(String, HeaderMap)>>,
     asked: Condvar,
 }
 
@@ -79,6 +85,31 @@ impl FeedServer {
         self.answer(path, Answer::Stall)
     }
 
+    /// Answers as `script` says: a status, headers and a body.
+    pub(crate) fn script<B: Into<Body>>(
+        &self,
+        path: &str,
+        script: impl Fn(&HeaderMap) -> (u16, Vec<(&'static str, String)>, B) + Send + Sync + 'static,
+    ) -> String {
+        let script = move |request: &HeaderMap| {
+            let (status, headers, body) = script(request);
+            let mut response = Response::new(body.into());
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            for (name, value) in headers {
+                response.headers_mut().append(name, value.parse().unwrap());
+            }
+            response
+        };
+        self.answer(path, Answer::Script(Arc::new(script)))
+    }
+
+    /// The headers of all requests for a path.
+    pub(crate) fn requests(&self, path: &str) -> Vec<HeaderMap> {
+        let requests = self.shared.requests.lock().unwrap();
+        let of_path = requests.iter().filter(|(asked, _)| asked == path);
+        of_path.map(|(_, headers)| headers.clone()).collect()
+    }
+
     /// Waits until somebody has asked for anything.
     pub(crate) fn wait_for_request(&self) {
         let log = self.shared.log.lock().unwrap();
@@ -112,7 +143,13 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         .get(&path)
         .cloned()
         .unwrap_or(Answer::Status(404));
+    shared
+        .requests
+        .lock()
+        .unwrap()
+        .push((path.clone(), request.headers().clone()));
     let response = match answer {
+        Answer::Script(script) => script(request.headers()),
         Answer::Status(status) => empty(status),
         Answer::Stall => {
             let silence = futures::stream::once(async {
