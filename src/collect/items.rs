@@ -385,4 +385,48 @@ mod tests {
         let front_page = "<item><title>A</title><link>/</link></item><item><title>B</title><link>/</link></item>";
         assert_eq!(parsed(rss(front_page)).len(), 2);
     }
+
+    #[test]
+    fn paid_and_sponsored_items_are_marked() {
+        let mark = |fields: &str| {
+            parsed(rss(&format!("<item>{fields}</item>")))
+                .remove(0)
+                .mark
+        };
+        assert_eq!(mark("<title>heise+ | KI im Test</title>"), Some(Mark::Paid));
+        assert_eq!(mark("<title>(S+) KI im Test</title>"), Some(Mark::Paid));
+        assert_eq!(
+            mark("<title>KI</title><category>Premium</category>"),
+            Some(Mark::Paid)
+        );
+        assert_eq!(
+            mark("<title>KI</title><dcterms:accessRights>paid</dcterms:accessRights>"),
+            Some(Mark::Paid)
+        );
+        assert_eq!(
+            mark("<title>Anzeige: KI kaufen</title>"),
+            Some(Mark::Sponsored)
+        );
+        assert_eq!(
+            mark("<title>Anzeige gegen KI-Firma: Prozess beginnt</title>"),
+            None
+        );
+        assert_eq!(mark("<title>Premium</title>"), None);
+    }
+
+    #[test]
+    fn an_item_of_bing_news_is_that_of_its_publisher() {
+        let link = "http://www.bing.com/news/apiclick.aspx?ref=FexRss&amp;aid=&amp;tid=1&amp;url=https%3a%2f%2fbote.example%2fki%3futm_source%3dx&amp;c=2";
+        let item = parsed(rss(&format!(
+            "<item><title>KI</title><link>{link}</link><News:Source>Der Bote</News:Source></item>"
+        )))
+        .remove(0);
+        assert_eq!(item.url.as_deref(), Some("https://bote.example/ki"));
+        assert_eq!((item.source.as_str(), item.relayed), ("Der Bote", true));
+        let own = parsed(rss(
+            "<item><title>Anders</title><link>https://bote.example/ki</link></item>",
+        ))
+        .remove(0);
+        assert_eq!(item.key, own.key);
+    }
 }

@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::model::{
-    Address, CadenceId, FeedKey, Item, ItemKey, Language, Score, Section, Story, TopicId, Window,
+    Address, CadenceId, FeedKey, Item, ItemKey, Language, Mark, Score, Section, Story, TopicId,
+    Window,
 };
 
 fn now() -> DateTime<Utc> {
@@ -241,4 +242,31 @@ fn the_same_edition_gives_the_same_bytes() {
         render(&sample(), Language::De),
         render(&sample(), Language::De)
     );
+}
+
+#[test]
+fn what_costs_money_or_was_paid_for_says_so_in_the_language_of_the_mail() {
+    for (mark, german, english) in [
+        (Mark::Paid, "kostenpflichtig", "paid"),
+        (Mark::Sponsored, "Anzeige", "sponsored"),
+    ] {
+        let lead = Item {
+            mark: Some(mark),
+            ..item("Bote", "KI rechnet", "Ein Text.")
+        };
+        let edition = edition(vec![("KI", vec![story(lead, Vec::new())])]);
+        for (language, word) in [(Language::De, german), (Language::En, english)] {
+            let digest = render(&edition, language);
+            assert!(
+                digest.html.contains(&format!("{word}</strong>")),
+                "{}",
+                digest.html
+            );
+            assert!(
+                digest.text.contains(&format!(" · {word}")),
+                "{}",
+                digest.text
+            );
+        }
+    }
 }

@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 
 use super::excerpt::{cut, excerpt};
 use super::locale::{Words, words};
-use crate::model::{Audience, Digest, Edition, Item, Newsletter, Story};
+use crate::model::{Audience, Digest, Edition, Item, Mark, Newsletter, Story};
 
 /// An excerpt says what happened; the article says the rest (and press publishers' rights, §§ 87f ff. UrhG,
 /// leave room for short extracts only).
@@ -80,6 +80,8 @@ pub(super) struct StoryView<'a> {
     /// When it was published, for people and for machines; absent where the feed does not say.
     pub(super) time: Option<(String, String)>,
     pub(super) reading_time: Option<String>,
+    /// What readers should know before they click.
+    pub(super) mark: Option<&'static str>,
     pub(super) others: Vec<OtherView<'a>>,
 }
 
@@ -199,6 +201,10 @@ fn story_view<'a>(
             (time(lead, words, now), machine)
         }),
         reading_time: (lead.words >= FULL_TEXT_WORDS).then(|| (words.reading_time)(minutes)),
+        mark: lead.mark.map(|mark| match mark {
+            Mark::Paid => words.paid,
+            Mark::Sponsored => words.sponsored,
+        }),
         others: others
             .map(|item| OtherView {
                 source: &item.source,
@@ -272,6 +278,7 @@ impl StoryView<'_> {
             Some(self.source),
             self.time.as_ref().map(|(time, _)| time.as_str()),
             self.reading_time.as_deref(),
+            self.mark,
         ];
         indent(&parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
     }

@@ -29,6 +29,8 @@ pub(super) const WORDS: Words = Words {
             format!("{minutes} Minuten Lesezeit")
         }
     },
+    paid: "kostenpflichtig",
+    sponsored: "Anzeige",
     also: "Auch bei",
     contents: "In dieser Ausgabe",
     reason: |title| format!("Sie erhalten diese E-Mail, weil Sie „{title}“ abonniert haben."),

@@ -23,6 +23,8 @@ pub(super) const WORDS: Words = Words {
         format!("{stories} from {sources}")
     },
     reading_time: |minutes| format!("{minutes} minute read"),
+    paid: "paid",
+    sponsored: "sponsored",
     also: "Also reported by",
     contents: "In this edition",
     reason: |title| format!("You get this e-mail because you subscribed to “{title}”."),

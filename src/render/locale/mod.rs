@@ -22,6 +22,10 @@ pub(super) struct Words {
     pub counts: fn(usize, usize) -> String,
     /// How long reading takes, in minutes.
     pub reading_time: fn(u32) -> String,
+    /// That it costs money to read something.
+    pub paid: &'static str,
+    /// That somebody paid for something to be there; in Germany, § 6 DDG wants it said.
+    pub sponsored: &'static str,
     /// Before the other outlets that report a story.
     pub also: &'static str,
     /// The heading of the list of sections.
