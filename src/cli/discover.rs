@@ -36,6 +36,15 @@ impl Discover {
         };
         let url = Url::parse(&text)
             .map_err(|error| anyhow::anyhow!("“{}” is not an address: {error}", self.url))?;
+        let mut url = url;
+        anyhow::ensure!(
+            matches!(url.scheme(), "http" | "https"),
+            "“{}” is no web address; write it as https://…",
+            self.url
+        );
+        // It would stand in what is printed.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
         let found = match collect::find_feeds(&url, options, line::wall()).await? {
             Ok(found) => found,
             Err(failure) => anyhow::bail!("{url} {failure}."),

@@ -198,7 +198,7 @@ fn verdict(
 fn print(row: &Row, timezone: chrono_tz::Tz) {
     let short = |at: DateTime<Utc>| {
         at.with_timezone(&timezone)
-            .format("%-d %b %H:%M")
+            .format("%-d %b %Y %H:%M")
             .to_string()
     };
     println!("{}  [{}]", row.name, row.state);

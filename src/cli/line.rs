@@ -152,10 +152,26 @@ pub(super) async fn collect_into(
         _ = stop.wait_for(|stop| *stop) => return Ok(None),
     };
     (report.new_items, report.known_items) = (new, known);
-    store.prune_items(now - config.keep).await?;
+    prune(config, store, now).await?;
     bar.finish_and_clear();
     report.in_order(&config.feeds);
     Ok(Some(report))
+}
+
+/// Prunes old items, but none that an edition may still want or that only a pretended time makes old.
+async fn prune(config: &Config, store: &Store, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let now = now.min(wall());
+    let mut before = now - config.keep;
+    for cadence in &config.cadences {
+        let history = store
+            .history(&config.newsletter.id, &cadence.id, now)
+            .await?;
+        before = history
+            .covered_until
+            .map_or(before, |covered| before.min(covered - MEMORY));
+    }
+    store.prune_items(before).await?;
+    Ok(())
 }
 
 /// Stores a batch, the feeds in the order of the configuration: the first one to carry an item gives it its outlet.

@@ -33,14 +33,23 @@ pub(super) struct Export {
 impl Import {
     pub(super) fn run(self, config: &Config, path: &Path) -> anyhow::Result<u8> {
         let name = self.file.display();
-        let mut text = String::new();
+        let mut bytes = Vec::new();
         if self.file.as_os_str() == "-" {
-            std::io::stdin().read_to_string(&mut text)?;
+            std::io::stdin().read_to_end(&mut bytes)?;
         } else {
-            let bytes = std::fs::read(&self.file).with_context(|| format!("reading {name}"))?;
-            text = String::from_utf8_lossy(&bytes).into_owned();
+            bytes = std::fs::read(&self.file).with_context(|| format!("reading {name}"))?;
         }
-        let outlines = read_opml(&text).map_err(|what| anyhow::anyhow!("{name}: {what}"))?;
+        let outlines = read_opml(&bytes).map_err(|what| anyhow::anyhow!("{name}: {what}"))?;
+        let (refused, outlines): (Vec<_>, Vec<_>) = outlines.into_iter().partition(|outline| {
+            !outline.url.username().is_empty() || outline.url.password().is_some()
+        });
+        for outline in &refused {
+            let title = outline.title.as_deref().unwrap_or("one without a title");
+            eprintln!(
+                "Left out {title} on {}: its address has a login in it. Add it by hand, with `user` and `password`.",
+                outline.url.authority()
+            );
+        }
         let known = |outline: &Outline| {
             config
                 .feeds
@@ -93,7 +102,11 @@ fn addition(config: &Config, outlines: &[Outline]) -> String {
     }
     for outline in outlines {
         let _ = write!(text, "\n[[feed]]\nurl = {}\n", quoted(outline.url.as_str()));
-        if let Some(title) = &outline.title {
+        if let Some(title) = outline
+            .title
+            .as_ref()
+            .filter(|title| **title != outline.url.as_str())
+        {
             let _ = writeln!(text, "name = {}", quoted(title));
         }
         let ids = outline.folders.iter().filter_map(|folder| {

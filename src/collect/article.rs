@@ -20,7 +20,7 @@ use url::Url;
 
 use super::clean::plain_text;
 use super::fetch::{Answer, Fetcher};
-use super::html::safe_address;
+use super::html::{mend, safe_address};
 use super::parse::{decode, parse_date};
 use crate::model::FetchFailure;
 
@@ -31,7 +31,7 @@ const MAX_BYTES: usize = 4_000_000;
 const MAX_DEPTH: usize = 400;
 
 /// How many elements a page may have.
-const MAX_ELEMENTS: usize = 60_000;
+const MAX_ELEMENTS: usize = 100_000;
 
 /// How long the pages of one edition may take together.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,16 +67,13 @@ pub fn extract(page: &str, url: &Url) -> Result<Article, String> {
     if page.len() > MAX_BYTES {
         return Err(format!("the page is larger than {MAX_BYTES} bytes"));
     }
-    if depth(page) > MAX_DEPTH {
-        return Err(format!(
-            "the page is nested deeper than {MAX_DEPTH} elements"
-        ));
-    }
+    let page = mend(page);
+    check_shape(&page)?;
     let config = Config {
         max_elements_to_parse: MAX_ELEMENTS,
         ..Config::default()
     };
-    let reader = Readability::new(page, Some(url.as_str()), Some(config));
+    let reader = Readability::new(&*page, Some(url.as_str()), Some(config));
     let article = reader
         .and_then(|mut reader| reader.parse())
         .map_err(|error| error.to_string())?;
@@ -250,21 +247,35 @@ fn tokenize<S: TokenSink>(html: &str, sink: S) -> S {
     tokenizer.sink
 }
 
-/// How deep the elements of a page are nested, at most. An end tag closes what was left open inside.
-fn depth(page: &str) -> usize {
-    tokenize(page, Depth::default()).0.into_inner().deepest
+/// Refuses a page of which no tree should be built: too deep, too large, or small and yet the seed of a large one, as browsers
+/// open formatting elements that were never closed again in each block (HTML 13.2.4.3).
+fn check_shape(page: &str) -> Result<(), String> {
+    let shape = tokenize(page, Shape::default()).0.into_inner();
+    if shape.deepest > MAX_DEPTH {
+        return Err(format!(
+            "the page is nested deeper than {MAX_DEPTH} elements"
+        ));
+    }
+    if shape.elements > MAX_ELEMENTS {
+        return Err(format!("the page has more than {MAX_ELEMENTS} elements"));
+    }
+    Ok(())
 }
 
 #[derive(Debug, Default)]
-struct Depth(RefCell<DepthState>);
+struct Shape(RefCell<ShapeState>);
 
 #[derive(Debug, Default)]
-struct DepthState {
+struct ShapeState {
     open: Vec<LocalName>,
     deepest: usize,
+    /// How many formatting elements are open.
+    formatting: usize,
+    /// How many elements the tree will have, those that are opened again included.
+    elements: usize,
 }
 
-impl TokenSink for Depth {
+impl TokenSink for Shape {
     type Handle = ();
 
     fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
@@ -272,32 +283,40 @@ impl TokenSink for Depth {
             "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param",
             "source", "track", "wbr",
         ];
+        const FORMATTING: &[&str] = &[
+            "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong",
+            "tt", "u",
+        ];
         let mut state = self.0.borrow_mut();
         let Token::TagToken(tag) = token else {
             return TokenSinkResult::Continue;
         };
+        let is_start = tag.kind == TagKind::StartTag;
+        state.elements += usize::from(is_start);
+        if FORMATTING.contains(&&*tag.name) {
+            state.formatting = if is_start {
+                state.formatting + 1
+            } else {
+                state.formatting.saturating_sub(1)
+            };
+        } else if is_start {
+            state.elements += state.formatting;
+        }
         if tag.self_closing || VOID.contains(&&*tag.name) {
             return TokenSinkResult::Continue;
         }
-        match tag.kind {
-            TagKind::StartTag => {
-                // Enough is known: deeper than that, the page is refused.
-                if state.open.len() <= MAX_DEPTH {
-                    state.open.push(tag.name.clone());
-                }
-                state.deepest = state.deepest.max(state.open.len());
+        if is_start {
+            // Enough is known: deeper than that, the page is refused.
+            if state.open.len() <= MAX_DEPTH {
+                state.open.push(tag.name.clone());
             }
-            TagKind::EndTag => {
-                if let Some(place) = state.open.iter().rposition(|open| *open == tag.name) {
-                    state.open.truncate(place);
-                }
-            }
+            state.deepest = state.deepest.max(state.open.len());
+        } else if let Some(place) = state.open.iter().rposition(|open| *open == tag.name) {
+            state.open.truncate(place);
         }
         match &*tag.name {
-            "script" if tag.kind == TagKind::StartTag => {
-                TokenSinkResult::RawData(RawKind::ScriptData)
-            }
-            "style" if tag.kind == TagKind::StartTag => TokenSinkResult::RawData(RawKind::Rawtext),
+            "script" if is_start => TokenSinkResult::RawData(RawKind::ScriptData),
+            "style" if is_start => TokenSinkResult::RawData(RawKind::Rawtext),
             _ => TokenSinkResult::Continue,
         }
     }
@@ -366,6 +385,13 @@ async fn fetch_article(
         .await
         .map_err(|failure| failure.to_string())?;
     let at = page.url.clone().unwrap_or_else(|| url.clone());
+    // It led to another site, which has a say of its own.
+    if at.origin() != url.origin() && !Robots::fetch(fetcher, &at, wall).await.allow(&at) {
+        return Err(format!(
+            "the robots.txt of {} keeps us from it",
+            at.authority()
+        ));
+    }
     let extracting = tokio::task::spawn_blocking(move || extract(&text_of(&page), &at));
     match tokio::time::timeout(Duration::from_secs(10), extracting).await {
         Ok(Ok(article)) => article,
@@ -419,7 +445,7 @@ impl Robots {
     fn parse(text: &str, agent: &str) -> Self {
         let (mut own, mut general) = (None, None);
         let (mut agents, mut in_rules): (Vec<String>, bool) = (Vec::new(), true);
-        for line in text.lines().take(10_000) {
+        for line in text.trim_start_matches('\u{feff}').lines().take(10_000) {
             let line = line.split('#').next().unwrap_or_default();
             let Some((key, value)) = line.split_once(':') else {
                 continue;
@@ -531,6 +557,11 @@ mod tests {
     fn a_page_that_would_abort_an_extractor_is_refused() {
         let deep = "<div>".repeat(100_000);
         assert!(extract(&deep, &url("/")).unwrap_err().contains("nested"));
+        let fonts: String = (0..300)
+            .map(|number| format!("<font size={number}>"))
+            .collect();
+        let seed = format!("<body><p>{fonts}</p>{}", "<p>x</p>".repeat(20_000));
+        assert!(extract(&seed, &url("/")).unwrap_err().contains("elements"));
         assert!(extract(&" ".repeat(MAX_BYTES + 1), &url("/")).is_err());
         assert!(extract("", &url("/")).is_err());
     }

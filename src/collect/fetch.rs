@@ -9,7 +9,7 @@ use base64::Engine as _;
 use chrono::{DateTime, Utc};
 use reqwest::Response;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
-use url::{Origin, Url};
+use url::Url;
 
 use super::guard::{Blocked, Guard, Unresolved};
 use super::pace;
@@ -97,6 +97,32 @@ impl Answer {
     }
 }
 
+/// A fetch that gave nothing.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) failure: FetchFailure,
+    /// The address whose host is to blame; the other feeds of that host would fare no better.
+    pub(super) host: Option<Url>,
+}
+
+impl From<FetchFailure> for Failed {
+    fn from(failure: FetchFailure) -> Self {
+        Self {
+            failure,
+            host: None,
+        }
+    }
+}
+
+impl Failed {
+    fn of_host(failure: FetchFailure, url: &Url) -> Self {
+        Self {
+            failure,
+            host: Some(url.clone()),
+        }
+    }
+}
+
 /// Fetches feeds.
 #[derive(Debug, Clone)]
 pub(super) struct Fetcher {
@@ -127,6 +153,8 @@ impl Fetcher {
             .connect_timeout(options.timeout.min(Duration::from_secs(10)))
             // Followed by hand: each hop has to pass the guard, and we must know which of them are for good.
             .redirect(reqwest::redirect::Policy::none())
+            // A proxy would resolve the names that the guard has to see.
+            .no_proxy()
             .build()
             .context("setting up the HTTP client")?;
         Ok(Self {
@@ -146,10 +174,10 @@ impl Fetcher {
         feed: &Feed,
         state: &FetchState,
         wall: DateTime<Utc>,
-    ) -> Result<Fetched, FetchFailure> {
+    ) -> Result<Fetched, Failed> {
         let work = async {
             match &feed.location {
-                Location::File(path) => self.read_file(path).await,
+                Location::File(path) => Ok(self.read_file(path).await?),
                 Location::Web(url) => {
                     let url = state.moved_to.as_ref().unwrap_or(url);
                     self.get(url, feed, state, wall).await
@@ -159,7 +187,19 @@ impl Fetcher {
         // One limit over everything: a server that sends a byte a second must not hold the edition back.
         tokio::time::timeout(self.timeout, work)
             .await
-            .unwrap_or(Err(FetchFailure::Timeout(self.timeout.as_secs())))
+            .unwrap_or_else(|_| {
+                let failure = FetchFailure::Timeout(self.timeout.as_secs());
+                let asked = match &feed.location {
+                    Location::Web(url) => {
+                        Some(state.moved_to.clone().unwrap_or_else(|| url.clone()))
+                    }
+                    Location::File(_) => None,
+                };
+                Err(Failed {
+                    failure,
+                    host: asked,
+                })
+            })
     }
 
     /// Fetches the page or feed at `url`, without conditions or credentials.
@@ -172,7 +212,11 @@ impl Fetcher {
         wall: DateTime<Utc>,
     ) -> Result<Answer, FetchFailure> {
         let feed = Feed::at(url.clone());
-        match self.fetch(&feed, &FetchState::default(), wall).await? {
+        match self
+            .fetch(&feed, &FetchState::default(), wall)
+            .await
+            .map_err(|failed| failed.failure)?
+        {
             Fetched::Full(answer) => Ok(answer),
             // Nothing that would make it conditional was sent.
             Fetched::NotModified { .. } => Err(FetchFailure::Status(304)),
@@ -199,27 +243,25 @@ impl Fetcher {
         feed: &Feed,
         state: &FetchState,
         wall: DateTime<Utc>,
-    ) -> Result<Fetched, FetchFailure> {
+    ) -> Result<Fetched, Failed> {
         let conditions = conditions(state);
         let credentials = credentials(feed)?;
         // Credentials are for the host that the operator named, and no other.
-        let trusted = match &feed.location {
-            Location::Web(url) => url.origin(),
-            Location::File(_) => Origin::new_opaque(),
-        };
+        let trusts =
+            |url: &Url| matches!(&feed.location, Location::Web(named) if is_same_site(named, url));
         let (mut url, mut moved_to, mut for_good) = (start.clone(), None, true);
         for _ in 0..=MAX_REDIRECTS {
             self.guard
                 .check(&url)
                 .map_err(|Blocked(what)| FetchFailure::Blocked(what))?;
             let mut request = self.client.get(url.clone()).headers(conditions.clone());
-            if url.origin() == trusted {
+            if trusts(&url) {
                 request = request.headers(credentials.clone());
             }
             let response = request
                 .send()
                 .await
-                .map_err(|error| failure(&error, &url))?;
+                .map_err(|error| Failed::of_host(failure(&error, &url), &url))?;
             let status = response.status().as_u16();
             match status {
                 // Only an answer to our condition; without one there is nothing that could be unchanged.
@@ -228,7 +270,7 @@ impl Fetcher {
                         headers: response.headers().clone(),
                     });
                 }
-                200 | 203 => return self.body(response, url, moved_to).await,
+                200 | 203 => return Ok(self.body(response, url, moved_to).await?),
                 301 | 302 | 303 | 307 | 308 => {
                     url = next_hop(&response, &url)?;
                     for_good &= matches!(status, 301 | 308);
@@ -236,17 +278,26 @@ impl Fetcher {
                         moved_to = Some(url.clone());
                     }
                 }
-                410 => return Err(FetchFailure::Gone),
-                429 => return Err(rate_limited(&response, feed, state, wall)),
-                503 if response.headers().contains_key(header::RETRY_AFTER) => {
-                    return Err(rate_limited(&response, feed, state, wall));
+                // Only who was never led away in between can say so for the feed.
+                410 if for_good => return Err(FetchFailure::Gone.into()),
+                429 => {
+                    let failure = rate_limited(&response, feed, state, wall);
+                    return Err(Failed::of_host(failure, &url));
                 }
-                _ => return Err(FetchFailure::Status(status)),
+                503 if response.headers().contains_key(header::RETRY_AFTER) => {
+                    let failure = rate_limited(&response, feed, state, wall);
+                    return Err(Failed::of_host(failure, &url));
+                }
+                401 | 403 if feed.login.is_some() && !trusts(&url) => {
+                    let what = format!(
+                        "{url}, where its login is not sent; put that address into the configuration"
+                    );
+                    return Err(FetchFailure::Redirect(format!("it redirects to {what}")).into());
+                }
+                _ => return Err(FetchFailure::Status(status).into()),
             }
         }
-        Err(FetchFailure::Redirect(format!(
-            "more than {MAX_REDIRECTS} redirects"
-        )))
+        Err(FetchFailure::Redirect(format!("more than {MAX_REDIRECTS} redirects")).into())
     }
 
     async fn body(
@@ -264,11 +315,8 @@ impl Fetcher {
         }
         let headers = std::mem::take(response.headers_mut());
         let mut bytes = Vec::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| failure(&error, &url))?
-        {
+        let broken = |error: reqwest::Error| FetchFailure::Broken(innermost(&error));
+        while let Some(chunk) = response.chunk().await.map_err(broken)? {
             // Counted after decompression, so a small bomb is as large as what it unfolds to.
             if (bytes.len() + chunk.len()) as u64 > self.max_bytes {
                 return Err(too_large());
@@ -347,6 +395,15 @@ fn reveal(text: &SecretText) -> Result<String, FetchFailure> {
     Ok(whole)
 }
 
+/// Whether a login for `named` may go to `url`: the same origin, or the same host, but encrypted.
+fn is_same_site(named: &Url, url: &Url) -> bool {
+    let is_upgrade = named.scheme() == "http"
+        && url.scheme() == "https"
+        && (named.port(), url.port()) == (None, None)
+        && named.host() == url.host();
+    named.origin() == url.origin() || is_upgrade
+}
+
 fn next_hop(response: &Response, from: &Url) -> Result<Url, FetchFailure> {
     let astray = |what: &str| FetchFailure::Redirect(what.to_owned());
     let target = response
@@ -375,6 +432,15 @@ fn rate_limited(
         status: response.status().as_u16(),
         until: pace::pause(wall, response.headers(), state.failures + 1, &feed.key),
     }
+}
+
+/// The cause at the bottom: the others only repeat the address.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    super::clean::plain_text(&cause.to_string())
 }
 
 /// Why a request failed, by the innermost cause: the outer ones only repeat the address.

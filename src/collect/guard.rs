@@ -6,7 +6,6 @@
 //! is no moment between the check and the use.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -25,28 +24,11 @@ pub(super) struct Unresolved(pub(super) String);
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     allow_private: bool,
-    /// Proxies that the environment names: whoever set them may have meant one in this network.
-    proxies: Arc<[String]>,
 }
 
 impl Guard {
     pub(super) fn new(allow_private: bool) -> Self {
-        let variables = [
-            "http_proxy",
-            "https_proxy",
-            "all_proxy",
-            "HTTPS_PROXY",
-            "ALL_PROXY",
-        ];
-        let proxies = variables
-            .iter()
-            .filter_map(|name| std::env::var(name).ok())
-            .filter_map(|proxy| Some(Url::parse(&proxy).ok()?.host_str()?.to_owned()))
-            .collect();
-        Self {
-            allow_private,
-            proxies,
-        }
+        Self { allow_private }
     }
 
     /// Checks an address that is written as a number; names are checked when they are resolved.
@@ -66,10 +48,9 @@ impl Guard {
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.clone();
+        let allow_private = self.allow_private;
         Box::pin(async move {
             let host = name.as_str().to_owned();
-            let trusted = guard.allow_private || guard.proxies.contains(&host);
             let found: Vec<_> = match tokio::net::lookup_host((host.as_str(), 0)).await {
                 Ok(found) => found.collect(),
                 Err(_) => Vec::new(),
@@ -79,7 +60,7 @@ impl Resolve for Guard {
             }
             let allowed: Vec<_> = found
                 .into_iter()
-                .filter(|address| trusted || is_public(address.ip()))
+                .filter(|address| allow_private || is_public(address.ip()))
                 .collect();
             if allowed.is_empty() {
                 return Err(Blocked(host).into());

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use html5ever::tendril::StrTendril;
@@ -20,6 +21,9 @@ use super::clean::plain_text;
 
 /// How much of one text is read. A feed that ships whole books costs no more than this for each.
 const MAX_SOURCE: usize = 500_000;
+
+/// Longer addresses are none.
+const MAX_ADDRESS: usize = 4_000;
 
 /// How many elements may be open at a time; deeper ones are left out, their text is not.
 const MAX_DEPTH: usize = 64;
@@ -152,8 +156,8 @@ struct Sink<'a>(RefCell<Writer<'a>>);
 struct Writer<'a> {
     purpose: Purpose,
     source: &'a str,
-    /// The source in lower case, made when somebody searches it.
-    lower: Option<String>,
+    /// How many end tags are left of the elements that hide what is in them.
+    ends: HashMap<&'static str, usize>,
     markup: String,
     text: String,
     image: Option<String>,
@@ -164,7 +168,7 @@ struct Writer<'a> {
     /// Base addresses, each with the depth from which it counts.
     bases: Vec<(usize, Url)>,
     /// The element whose content nobody should read, while we are inside of it.
-    hidden: Option<String>,
+    hidden: Option<&'static str>,
 }
 
 impl TokenSink for Sink<'_> {
@@ -188,7 +192,7 @@ impl Writer<'_> {
     fn tag(&mut self, tag: &Tag) -> TokenSinkResult<()> {
         // `xhtml:p` and `h:p` are `p`.
         let name = tag.name.rsplit(':').next().unwrap_or_default();
-        if tag.kind == TagKind::EndTag && self.hidden.as_deref() == Some(name) {
+        if tag.kind == TagKind::EndTag && self.hidden == Some(name) {
             self.hidden = None;
         }
         if self.hidden.is_some() {
@@ -207,28 +211,12 @@ impl Writer<'_> {
     }
 
     fn start(&mut self, name: &str, tag: &Tag) -> TokenSinkResult<()> {
-        let raw = match name {
-            "script" => Some(RawKind::ScriptData),
-            "style" | "iframe" | "noembed" | "noframes" | "xmp" => Some(RawKind::Rawtext),
-            "textarea" | "title" => Some(RawKind::Rcdata),
-            _ => None,
-        };
-        if let Some(kind) = raw
-            && !tag.self_closing
-        {
-            // Without its end tag, everything behind it would be hidden.
-            if self.closes(name) {
-                self.hidden = Some(name.to_owned());
-                return TokenSinkResult::RawData(kind);
-            }
-            return TokenSinkResult::Continue;
-        }
-        if matches!(
-            name,
-            "applet" | "object" | "svg" | "math" | "noscript" | "head" | "select"
-        ) {
+        if let Some((name, raw)) = hiding(name) {
             if !tag.self_closing && self.closes(name) {
-                self.hidden = Some(name.to_owned());
+                self.hidden = Some(name);
+                if let Some(kind) = raw {
+                    return TokenSinkResult::RawData(kind);
+                }
             }
             return TokenSinkResult::Continue;
         }
@@ -258,7 +246,7 @@ impl Writer<'_> {
             self.unseen += usize::from(!tag.self_closing);
             return TokenSinkResult::Continue;
         }
-        if let Some(base) = attribute(tag, "xml:base")
+        if let Some(base) = attribute(tag, "xml:base").filter(|base| base.len() <= 2_000)
             && let Some(base) = self.resolve(base).and_then(|base| Url::parse(&base).ok())
         {
             self.bases.push((self.open.len() + 1, base));
@@ -315,7 +303,10 @@ impl Writer<'_> {
         let Some(source) = attribute(tag, "src").and_then(|source| self.resolve(source)) else {
             return;
         };
-        if is_tracking_pixel(tag, &source) {
+        // A picture comes from the web or from nowhere.
+        let is_from_elsewhere =
+            Url::parse(&source).is_ok_and(|url| !matches!(url.scheme(), "http" | "https"));
+        if is_from_elsewhere || is_tracking_pixel(tag, &source) {
             return;
         }
         if self.purpose == Purpose::Text {
@@ -344,39 +335,205 @@ impl Writer<'_> {
         safe_address(address, self.bases.last().map(|(_, base)| base))
     }
 
-    /// Whether an end tag of this name stands anywhere in the source.
-    fn closes(&mut self, name: &str) -> bool {
+    /// Whether an end tag is left for this start tag: without one, everything behind it would be hidden.
+    fn closes(&mut self, name: &'static str) -> bool {
         let source = self.source;
-        let lower = self
-            .lower
-            .get_or_insert_with(|| source.to_ascii_lowercase());
-        lower.contains(&format!("</{name}"))
+        let left = self.ends.entry(name).or_insert_with(|| {
+            let lower = source.to_ascii_lowercase();
+            let ends = lower.match_indices("</").filter(|(at, _)| {
+                let rest = lower[at + 2..].strip_prefix(name);
+                rest.is_some_and(|rest| rest.starts_with(['>', '/', ' ', '\n', '\t']))
+            });
+            ends.count()
+        });
+        let closes = *left > 0;
+        *left = left.saturating_sub(1);
+        closes
     }
 }
 
-/// Keeps a comment or declaration without an end from hiding the rest of the text.
-fn mend(source: &str) -> Cow<'_, str> {
-    if !source.contains("<!") {
-        return Cow::Borrowed(source);
-    }
-    let mut mended = String::with_capacity(source.len());
-    let last_comment_end = source.rfind("-->").unwrap_or(0);
-    let mut from = 0;
-    for (at, _) in source.match_indices("<!") {
-        let rest = &source[at + 2..];
-        let is_comment = rest.starts_with("--");
-        let is_declaration =
-            rest.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[') && rest.contains('>');
-        if is_comment && at < last_comment_end || is_declaration {
+/// The elements whose content is not for people, each with how its content is to be tokenised.
+fn hiding(name: &str) -> Option<(&'static str, Option<RawKind>)> {
+    Some(match name {
+        "script" => ("script", Some(RawKind::ScriptData)),
+        "style" => ("style", Some(RawKind::Rawtext)),
+        "iframe" => ("iframe", Some(RawKind::Rawtext)),
+        "noembed" => ("noembed", Some(RawKind::Rawtext)),
+        "noframes" => ("noframes", Some(RawKind::Rawtext)),
+        "xmp" => ("xmp", Some(RawKind::Rawtext)),
+        "textarea" => ("textarea", Some(RawKind::Rcdata)),
+        "title" => ("title", Some(RawKind::Rcdata)),
+        "applet" => ("applet", None),
+        "object" => ("object", None),
+        "svg" => ("svg", None),
+        "math" => ("math", None),
+        "noscript" => ("noscript", None),
+        "select" => ("select", None),
+        _ => return None,
+    })
+}
+
+/// Longer tags are left out: the work on one is more than linear in its attributes, and nobody writes them by hand.
+const MAX_TAG: usize = 50_000;
+
+/// Takes apart what only looks like mark-up, so that it hides nothing: comments and declarations without an end, and a `<`
+/// before what is no element of HTML (`x<y`, `Vec<T>`).
+pub(super) fn mend(source: &str) -> Cow<'_, str> {
+    let (last_comment_end, last_tag_end) = (source.rfind("-->"), source.rfind('>'));
+    let mut mended = String::new();
+    let (mut from, mut tag_end) = (0, 0);
+    for (at, _) in source.match_indices('<') {
+        if at < from {
             continue;
         }
+        let rest = &source[at + 1..];
+        let is_before = |end: Option<usize>| end.is_some_and(|end| at < end);
+        let (put, skipped) = if rest.starts_with("!--") {
+            // Without its end, one is hidden up to the next tag end, as browsers once did.
+            if is_before(last_comment_end) {
+                continue;
+            }
+            ("<!", 4)
+        } else if let Some(declaration) = rest.strip_prefix('!') {
+            let is_one = declaration.starts_with(|c: char| c.is_ascii_alphabetic() || c == '[');
+            if is_one && is_before(last_tag_end) {
+                continue;
+            }
+            ("&lt;!", 2)
+        } else if is_no_tag(rest) {
+            ("&lt;", 1)
+        } else {
+            // The search only goes forward: each end is found once.
+            if tag_end <= at {
+                let end = source[at..].find('>');
+                tag_end = end.map_or(source.len(), |length| at + length + 1);
+            }
+            if tag_end - at <= MAX_TAG {
+                continue;
+            }
+            ("", tag_end - at)
+        };
         mended.push_str(&source[from..at]);
-        // One that ends like a tag is hidden up to there; anything else is text.
-        mended.push_str(if is_comment { "<!" } else { "&lt;!" });
-        from = at + if is_comment { 4 } else { 2 };
+        mended.push_str(put);
+        from = at + skipped;
+    }
+    if from == 0 {
+        return Cow::Borrowed(source);
     }
     mended.push_str(&source[from..]);
     Cow::Owned(mended)
+}
+
+/// Whether what follows a `<` begins with a word that is no element of HTML, of today or of old.
+fn is_no_tag(rest: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "animate",
+        "applet",
+        "area",
+        "audio",
+        "base",
+        "basefont",
+        "bgsound",
+        "blink",
+        "body",
+        "button",
+        "canvas",
+        "circle",
+        "command",
+        "data",
+        "datagrid",
+        "datalist",
+        "defs",
+        "dialog",
+        "dir",
+        "ellipse",
+        "embed",
+        "event",
+        "fieldset",
+        "font",
+        "form",
+        "frame",
+        "frameset",
+        "g",
+        "head",
+        "hgroup",
+        "html",
+        "iframe",
+        "image",
+        "input",
+        "isindex",
+        "keygen",
+        "label",
+        "layer",
+        "legend",
+        "line",
+        "link",
+        "listing",
+        "map",
+        "marquee",
+        "math",
+        "menu",
+        "menuitem",
+        "meta",
+        "meter",
+        "multicol",
+        "nav",
+        "nextid",
+        "nobr",
+        "noembed",
+        "noframes",
+        "noscript",
+        "object",
+        "optgroup",
+        "option",
+        "output",
+        "param",
+        "path",
+        "picture",
+        "plaintext",
+        "polygon",
+        "portal",
+        "progress",
+        "rect",
+        "script",
+        "search",
+        "select",
+        "slot",
+        "sound",
+        "source",
+        "spacer",
+        "style",
+        "svg",
+        "switch",
+        "template",
+        "text",
+        "textarea",
+        "title",
+        "track",
+        "tspan",
+        "use",
+        "video",
+        "xml",
+        "xmp",
+        "xss",
+    ];
+    let name = rest.strip_prefix('/').unwrap_or(rest);
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b':' | b'_');
+    let length = name
+        .bytes()
+        .position(|byte| !is_part(byte))
+        .unwrap_or(name.len());
+    // No element has a longer name; those with a hyphen or a prefix are somebody's own.
+    let Some(name) = name
+        .get(..length.min(40))
+        .filter(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
+    else {
+        return false;
+    };
+    let name = name.to_ascii_lowercase();
+    !name.contains(['-', ':'])
+        && harmless(&name).is_none()
+        && OTHERS.binary_search(&name.as_str()).is_err()
 }
 
 fn attribute<'t>(tag: &'t Tag, name: &str) -> Option<&'t str> {
@@ -408,10 +565,10 @@ fn escape(text: &str, markup: &mut String) {
 /// An address that may stand in a link: absolute where `base` is known, of a scheme that runs nothing.
 pub(super) fn safe_address(address: &str, base: Option<&Url>) -> Option<String> {
     const SCHEMES: &[&str] = &[
-        "http", "https", "mailto", "ftp", "sftp", "feed", "tel", "sms", "xmpp", "irc", "ircs",
-        "news", "nntp", "magnet", "matrix", "geo", "callto", "gopher", "gemini", "urn", "tag",
-        "webcal", "acct", "sip", "sips", "aim", "git", "svn", "rsync", "rtsp", "rtspu", "ssh",
-        "telnet", "ed2k", "hdl", "imap", "mms", "prospero", "shttp", "snews", "wais", "file",
+        "http", "https", "mailto", "ftp", "sftp", "tel", "sms", "xmpp", "irc", "ircs", "news",
+        "nntp", "magnet", "matrix", "geo", "callto", "gopher", "gemini", "urn", "tag", "webcal",
+        "acct", "sip", "sips", "aim", "git", "svn", "rsync", "rtsp", "rtspu", "ssh", "telnet",
+        "ed2k", "hdl", "imap", "mms", "prospero", "shttp", "snews", "wais",
     ];
     // Browsers ignore these inside of a scheme.
     let address: String = address
@@ -419,14 +576,18 @@ pub(super) fn safe_address(address: &str, base: Option<&Url>) -> Option<String> 
         .chars()
         .filter(|c| !matches!(c, '\t' | '\n' | '\r' | '\0'))
         .collect();
-    if address.is_empty() || address.len() > 4_000 {
+    if address.is_empty() || address.len() > MAX_ADDRESS {
         return None;
     }
     match Url::parse(&address) {
         Ok(url) if SCHEMES.contains(&url.scheme()) => Some(address),
         Ok(_) => None,
         Err(url::ParseError::RelativeUrlWithoutBase) => match base {
-            Some(base) => base.join(&address).ok().map(String::from),
+            Some(base) => base
+                .join(&address)
+                .ok()
+                .map(String::from)
+                .filter(|url| url.len() <= MAX_ADDRESS),
             None => Some(address),
         },
         // A scheme that we do not know how to read is none that we let through.
@@ -610,6 +771,15 @@ mod tests {
             ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
             ("<img src=x onerror=alert(1)>Text", "Text"),
             ("cut off <a href=\"htt", "cut off"),
+            ("Vec<T> und x<y, n<k > 3", "Vec<T> und x<y, n<k > 3"),
+            (
+                "<html><head><meta charset=utf-8><body><header>H</header><p>text</p>",
+                "H text",
+            ),
+            (
+                "a<iframe src=x></iframe>b <p>more</p><iframe src=y><p>tail</p>",
+                "a b more tail",
+            ),
         ] {
             assert_eq!(text(html), plain, "{html}");
         }

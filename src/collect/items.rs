@@ -48,7 +48,11 @@ pub fn items(document: Document, feed: &Feed, moments: Moments) -> Vec<Item> {
         language: language.as_deref(),
         moments,
     };
-    let shared = shared_urls(&links);
+    let site = document
+        .url
+        .as_deref()
+        .and_then(|url| canonical_url(url, None));
+    let shared = shared_urls(&links, &document.entries, site.as_deref());
     let mut seen = HashSet::new();
     document
         .entries
@@ -66,18 +70,29 @@ pub fn items(document: Document, feed: &Feed, moments: Moments) -> Vec<Item> {
         .collect()
 }
 
-/// Addresses that several entries point to without being one article: a front page, or the same page
-/// for three or more. Two entries with one article's address are one item that was edited in between.
-fn shared_urls(links: &[Option<Link>]) -> HashSet<String> {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for link in links.iter().flatten() {
-        *counts.entry(&link.url).or_default() += 1;
+/// Addresses that entries point to without being one article: a front page or that of the whole feed, the same page for
+/// three or more, or for two with ids and titles of their own. Two entries with one article's address are else
+/// one item that was edited in between.
+fn shared_urls(links: &[Option<Link>], entries: &[Entry], site: Option<&str>) -> HashSet<String> {
+    let mut groups: HashMap<&str, Vec<&Entry>> = HashMap::new();
+    for (link, entry) in links.iter().zip(entries) {
+        if let Some(link) = link {
+            groups.entry(&link.url).or_default().push(entry);
+        }
     }
-    let front_page =
+    let is_front_page =
         |url: &str| Url::parse(url).is_ok_and(|url| url.path() == "/" && url.query().is_none());
-    let shared = counts
-        .into_iter()
-        .filter(|(url, count)| *count >= 3 || (*count == 2 && front_page(url)));
+    let are_different = |entries: &[&Entry]| match entries {
+        [one, two] => {
+            let title = |entry: &Entry| entry.title.as_ref().map(|title| title.text().to_owned());
+            one.id.is_some() && two.id.is_some() && one.id != two.id && title(one) != title(two)
+        }
+        entries => entries.len() > 2,
+    };
+    let shared = groups.into_iter().filter(|(url, entries)| {
+        // That of the feed is shared even by a single entry: the next one will have it too.
+        is_front_page(url) || site == Some(url) || are_different(entries)
+    });
     shared.map(|(url, _)| url.to_owned()).collect()
 }
 

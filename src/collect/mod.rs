@@ -25,7 +25,7 @@ pub use article::{Article, extract, fetch_articles};
 use chrono::{DateTime, Utc};
 use discover::{discover, usual_places};
 pub use fetch::FetchOptions;
-use fetch::{Answer, Fetched, Fetcher};
+use fetch::{Answer, Failed, Fetched, Fetcher};
 pub use html::Html;
 pub use items::items;
 pub use moments::Moments;
@@ -117,7 +117,13 @@ pub fn collect(
         };
         let host = hosts
             .entry(host)
-            .or_insert_with(|| Arc::new(Host::new(permits)));
+            .or_insert_with_key(|host| Arc::new(Host::new(host.clone(), permits)));
+        // What a feed was told last time holds for its neighbours.
+        if let Some(failure @ FetchFailure::RateLimited { until, .. }) = &state.failure
+            && wall < *until
+        {
+            host.health().trouble = Some(failure.clone());
+        }
         let (pass, host, feeds, found) = (pass.clone(), host.clone(), feeds.clone(), found.clone());
         visiting.spawn(async move {
             let feed = &feeds[place];
@@ -230,35 +236,61 @@ fn tell(feed: &Feed, outcome: &Outcome) {
     }
 }
 
+/// After so many feeds that did not answer in time, a host is left alone for the rest of the pass.
+const MAX_TIMEOUTS: usize = 2;
+
 /// What all feeds of a host share: turns, and what is known of its health.
 struct Host {
+    authority: String,
     turns: Semaphore,
-    trouble: Mutex<Option<FetchFailure>>,
+    health: Mutex<Health>,
+}
+
+#[derive(Default)]
+struct Health {
+    trouble: Option<FetchFailure>,
+    timeouts: usize,
 }
 
 impl Host {
-    fn new(permits: usize) -> Self {
+    fn new(authority: String, permits: usize) -> Self {
         Self {
+            authority,
             turns: Semaphore::new(permits.max(1)),
-            trouble: Mutex::default(),
+            health: Mutex::default(),
         }
     }
 
+    fn health(&self) -> std::sync::MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn trouble(&self) -> Option<FetchFailure> {
-        self.trouble
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.health().trouble.clone()
     }
 
     /// Notes a failure that the other feeds of the host would meet too.
-    fn note(&self, failure: &FetchFailure) {
+    fn note(&self, failed: &Failed) {
         use FetchFailure as F;
-        if matches!(
-            failure,
-            F::Dns(_) | F::Refused(_) | F::Unreachable(_) | F::Tls(_) | F::RateLimited { .. }
-        ) {
-            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure.clone());
+        if failed
+            .host
+            .as_ref()
+            .is_none_or(|url| url.authority() != self.authority)
+        {
+            return;
+        }
+        let mut health = self.health();
+        match &failed.failure {
+            F::Dns(_) | F::Refused(_) | F::Unreachable(_) | F::Tls(_) | F::RateLimited { .. } => {
+                health.trouble = Some(failed.failure.clone());
+            }
+            F::Timeout(_) => {
+                health.timeouts += 1;
+                if health.timeouts >= MAX_TIMEOUTS {
+                    health.trouble = Some(failed.failure.clone());
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -282,30 +314,52 @@ impl Pass {
         host: &Host,
         flaw: &mut Option<String>,
     ) -> (Outcome, FetchState) {
-        if before.is_gone() && !self.checking {
-            return (Outcome::Failed(FetchFailure::Gone), before);
-        }
         let told_to_wait = matches!(before.failure, Some(FetchFailure::RateLimited { .. }));
         if before.rests_until.is_some_and(|until| self.wall < until)
             && (told_to_wait || !self.checking)
         {
-            return (Outcome::Resting, before);
+            // Not asked, but not passed over in silence.
+            let outcome = if before.is_gone() {
+                Outcome::Failed(FetchFailure::Gone)
+            } else {
+                Outcome::Resting
+            };
+            return (outcome, before);
         }
+        // The trouble of its host is not its own: it is neither counted nor remembered.
         match host.trouble() {
-            Some(FetchFailure::RateLimited { until, .. }) => {
-                let rests_until = Some(until);
-                return (
-                    Outcome::Resting,
-                    FetchState {
-                        rests_until,
-                        ..before
-                    },
-                );
-            }
-            Some(failure) => return self.failed(feed, before, failure),
+            Some(FetchFailure::RateLimited { .. }) => return (Outcome::Resting, before),
+            Some(failure) => return (Outcome::Failed(failure), before),
             None => {}
         }
-        match self.read(feed, &before).await {
+        let read = self.read(feed, &before).await;
+        if let Err(failed) = &read
+            && before.moved_to.is_some()
+            && is_lasting(&failed.failure, before.failures)
+        {
+            // It is no longer where it moved to: the configured address may know more.
+            let original = FetchState {
+                moved_to: None,
+                etag: None,
+                last_modified: None,
+                ..before.clone()
+            };
+            if let Ok(found @ Read::Feed(..)) = self.read(feed, &original).await {
+                return self.visited(feed, original, host, Ok(found), flaw);
+            }
+        }
+        self.visited(feed, before, host, read, flaw)
+    }
+
+    fn visited(
+        &self,
+        feed: &Feed,
+        before: FetchState,
+        host: &Host,
+        read: Result<Read, Failed>,
+        flaw: &mut Option<String>,
+    ) -> (Outcome, FetchState) {
+        match read {
             Ok(Read::NotModified(headers)) => {
                 let state = FetchState {
                     rests_until: pace::after_success(self.wall, &headers, before.pace),
@@ -319,7 +373,8 @@ impl Pass {
                     title: parsed.title,
                     etag: answer.header(header::ETAG),
                     last_modified: answer.header(header::LAST_MODIFIED),
-                    rests_until: pace::after_success(self.wall, &answer.headers, parsed.pace),
+                    rests_until: pace::after_success(self.wall, &answer.headers, parsed.pace)
+                        .filter(|_| answer.url.is_some()),
                     pace: parsed.pace,
                     moved_to: answer.moved_to.or(before.moved_to.clone()),
                     newest_at: habit(&parsed.items, self.now).0.or(before.newest_at),
@@ -328,9 +383,9 @@ impl Pass {
                 };
                 (Outcome::Items(parsed.items), state)
             }
-            Err(failure) => {
-                host.note(&failure);
-                self.failed(feed, before, failure)
+            Err(failed) => {
+                host.note(&failed);
+                self.failed(feed, before, failed.failure)
             }
         }
     }
@@ -352,21 +407,12 @@ impl Pass {
         failure: FetchFailure,
     ) -> (Outcome, FetchState) {
         let failures = before.failures.saturating_add(1);
-        let is_limited = matches!(failure, FetchFailure::RateLimited { .. });
-        // If it is no longer where it moved to, the configured address may know more; what the other one said about
-        // its last answer does not hold there.
-        let before = if before.moved_to.is_some() && !is_limited {
-            FetchState {
-                moved_to: None,
-                etag: None,
-                last_modified: None,
-                ..before
-            }
-        } else {
-            before
-        };
         let rests_until = match &failure {
             FetchFailure::RateLimited { until, .. } => Some(*until),
+            FetchFailure::Gone => Some(self.wall + pace::GONE_REST),
+            // The operator mends these, and wants to see it.
+            FetchFailure::File(_) | FetchFailure::Secret(_) | FetchFailure::Blocked(_) => None,
+            _ if matches!(feed.location, Location::File(_)) => None,
             _ => pace::after_failure(self.wall, failures, &feed.key),
         };
         let state = FetchState {
@@ -380,15 +426,16 @@ impl Pass {
     }
 
     /// Reads a feed, or the one feed that the page at its address declares.
-    async fn read(&self, feed: &Feed, state: &FetchState) -> Result<Read, FetchFailure> {
+    async fn read(&self, feed: &Feed, state: &FetchState) -> Result<Read, Failed> {
         let page_url = match self.read_at(feed, state).await? {
             Ok(read) => return Ok(read),
             Err(Page { url, feeds }) => match (url, feeds.as_slice()) {
-                (Some(_), [one]) => one.clone(),
+                // A feed that was one before is not swapped for what a page of the moment names.
+                (Some(_), [one]) if state.succeeded_at.is_none() => one.clone(),
                 (_, feeds) => {
-                    return Err(FetchFailure::Page(
-                        feeds.iter().map(Url::to_string).collect(),
-                    ));
+                    return Err(
+                        FetchFailure::Page(feeds.iter().map(Url::to_string).collect()).into(),
+                    );
                 }
             },
         };
@@ -411,15 +458,11 @@ impl Pass {
                 ))
             }
             Ok(other) => Ok(other),
-            Err(_) => Err(FetchFailure::Page(vec![page_url.into()])),
+            Err(_) => Err(FetchFailure::Page(vec![page_url.into()]).into()),
         }
     }
 
-    async fn read_at(
-        &self,
-        feed: &Feed,
-        state: &FetchState,
-    ) -> Result<Result<Read, Page>, FetchFailure> {
+    async fn read_at(&self, feed: &Feed, state: &FetchState) -> Result<Result<Read, Page>, Failed> {
         let mut answer = match self.fetcher.fetch(feed, state, self.wall).await? {
             Fetched::NotModified { headers } => return Ok(Ok(Read::NotModified(headers))),
             Fetched::Full(answer) => answer,
@@ -469,11 +512,18 @@ impl Pass {
         match parsing.await {
             Ok(parsed) => Ok(parsed?.map(|parsed| Read::Feed(Box::new(parsed), Box::new(answer)))),
             // A panic is a mistake of ours, but must cost this feed and no other.
-            Err(_) => Err(FetchFailure::NotAFeed(
-                "the parser gave up on it".to_owned(),
-            )),
+            Err(_) => Err(FetchFailure::NotAFeed("the parser gave up on it".to_owned()).into()),
         }
     }
+}
+
+/// Whether a failure is that of an address which will not come back by itself.
+fn is_lasting(failure: &FetchFailure, failures_before: u32) -> bool {
+    use FetchFailure as F;
+    matches!(
+        failure,
+        F::Dns(_) | F::Gone | F::Status(400..=499) | F::Page(_) | F::NotAFeed(_) | F::Redirect(_)
+    ) || failures_before >= 2
 }
 
 /// When the newest of `items` was published, as far as it is out at `now`, and how many a day there are.

@@ -6,6 +6,7 @@ use html_escape::encode_double_quoted_attribute as quoted;
 use url::Url;
 
 use super::html::Html;
+use super::parse::decode;
 use super::parse::xml::{Element, Tree};
 
 /// A feed in a list.
@@ -23,8 +24,9 @@ pub struct Outline {
 ///
 /// # Errors
 /// When there is no outline in it.
-pub fn read_opml(text: &str) -> Result<Vec<Outline>, String> {
-    let tree = Tree::read(text);
+pub fn read_opml(bytes: &[u8]) -> Result<Vec<Outline>, String> {
+    let text = decode(bytes, None);
+    let tree = Tree::read(&text);
     let is = |element: &Element<'_>, name: &str| element.name().1 == name;
     if !tree
         .elements()
@@ -133,7 +135,7 @@ mod tests {
             ),
         ];
         assert_eq!(
-            read_opml(&write_opml("Meine <Feeds>", &outlines)).unwrap(),
+            read_opml(write_opml("Meine <Feeds>", &outlines).as_bytes()).unwrap(),
             outlines
         );
     }
@@ -145,13 +147,13 @@ mod tests {
             <outline text='Bote' xmlURL='https://example.org/feed'/>\
             <outline text='kein Feed' type='link' url='https://example.org'/><outline xmlUrl='javascript:x'/>\
             <outline title='ohne Ende' xmlUrl='https://example.org/2'></body>";
-        let read = read_opml(list).unwrap();
+        let read = read_opml(list.as_bytes()).unwrap();
         assert_eq!(
             read[0],
             outline("Bote", "https://example.org/feed", &["Tief"])
         );
         assert_eq!(read[1], outline("ohne Ende", "https://example.org/2", &[]));
         assert_eq!(read.len(), 2);
-        assert!(read_opml("<html></html>").is_err());
+        assert!(read_opml(b"<html></html>").is_err());
     }
 }

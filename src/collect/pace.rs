@@ -16,6 +16,9 @@ const LONGEST_WISH: TimeDelta = TimeDelta::hours(12);
 /// A request to be left alone is heeded up to this long.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::days(7);
 
+/// A feed that is gone for good may have been called so by mistake.
+pub(super) const GONE_REST: TimeDelta = TimeDelta::days(30);
+
 /// The rest after the second failure in a row; it doubles with each further one.
 const FIRST_REST: TimeDelta = TimeDelta::minutes(15);
 

@@ -149,7 +149,7 @@ fn headers(table: &mut Table<'_, '_>, folder: &Path) -> Vec<(String, SecretText)
                         .bytes()
                         .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
             })
-            .ok_or_else(|| "is not a header".to_owned())
+            .ok_or_else(|| format!("“{text}” is not a header"))
             .and_then(|(name, value)| Ok((name.to_owned(), secret_text(value.trim(), folder)?)));
         match parsed {
             Ok(header) => headers.push(header),

@@ -77,7 +77,10 @@ pub(super) fn secret_text(text: &str, folder: &Path) -> Result<SecretText, Strin
 }
 
 pub(super) fn location(text: &str, folder: &Path) -> Result<Location, String> {
-    if text.starts_with("http://") || text.starts_with("https://") {
+    let scheme = text
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if matches!(scheme.as_deref(), Some("http" | "https")) {
         let url = web_url(text)?;
         // A password in an address ends up in logs and reports.
         if !url.username().is_empty() || url.password().is_some() {

@@ -168,6 +168,9 @@ pub enum FetchFailure {
         "was not asked: {0} is an address of a private network; if that is meant, set `collect.allow_private = true`"
     )]
     Blocked(String),
+    /// The answer broke off, or cannot be decompressed.
+    #[error("sent an answer that is broken ({0}); a later run tries again")]
+    Broken(String),
     /// The TLS handshake failed.
     #[error("has no valid TLS certificate or speaks no TLS that we do ({0})")]
     Tls(String),
@@ -186,7 +189,9 @@ pub enum FetchFailure {
         until: DateTime<Utc>,
     },
     /// It said that it will never come back (410).
-    #[error("is gone for good (410) and is not asked any more; take it out of the configuration")]
+    #[error(
+        "is gone for good (410) and is asked once a month at most; take it out of the configuration"
+    )]
     Gone,
     /// Another status than 200 or 304.
     #[error("answered {0}{hint}", hint = status_hint(*.0))]

@@ -131,10 +131,16 @@ fn a_new_address_that_fails_gives_the_old_one_another_chance() {
     });
     let project = project(&[&moved]);
     project.run(&["collect"]).expect(0);
+    server.status("/new", 500);
+    project.run(&["collect"]).expect(3);
+    assert_eq!(
+        server.requests("/moved").len(),
+        1,
+        "a bad moment is no reason"
+    );
     server.status("/new", 404);
     server.feed("/moved", news());
-    project.run(&["collect"]).expect(3);
-    project.run(&["collect"]).expect(0).silent();
+    project.run(&["feeds", "check"]).expect(0);
     assert_eq!(server.requests("/moved").len(), 2);
 }
 
@@ -442,4 +448,75 @@ fn the_pages_of_picked_stories_are_read_where_their_site_lets_us() {
     );
     assert_eq!(server.requests("/open").len(), 1);
     assert!(server.requests("/closed").is_empty() && server.requests("/cooking").is_empty());
+}
+
+#[test]
+fn a_bad_feed_is_not_the_trouble_of_its_host() {
+    let server = FeedServer::start();
+    let good = server.feed("/good", news());
+    let away = server.script("/away", |_| {
+        (
+            302,
+            vec![("location", "http://127.0.0.1:1/".to_owned())],
+            "",
+        )
+    });
+    let broken = server.script("/broken", |_| {
+        (
+            200,
+            vec![("content-encoding", "gzip".to_owned())],
+            "no gzip",
+        )
+    });
+    let project = project(&[&away, &broken, &good]);
+    project.edit_config("allow_private = true", "allow_private = true\nper_host = 1");
+    let ran = project.run(&["collect"]).expect(3);
+    assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("sent an answer that is broken"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(server.requests("/good").len(), 1);
+}
+
+#[test]
+fn a_page_of_the_moment_does_not_take_the_place_of_a_feed() {
+    let server = FeedServer::start();
+    let other = server.feed("/other", rss("Anderer", &[("KI anderswo", "Text.")]));
+    let url = server.feed("/feed", news());
+    let project = project(&[&url]);
+    project.run(&["collect"]).expect(0);
+    server.feed(
+        "/feed",
+        format!(
+            "<!doctype html><html><link rel=alternate type=application/rss+xml href='{other}'>"
+        ),
+    );
+    let ran = project.run(&["collect"]).expect(3);
+    assert!(
+        ran.stderr.contains("HTML page; its feed is"),
+        "{}",
+        ran.stderr
+    );
+    assert!(server.requests("/other").is_empty());
+}
+
+#[test]
+fn a_file_is_read_whenever_it_is_there() {
+    let project = project(&["feed.xml"]);
+    for _ in 0..3 {
+        project.run(&["collect"]).expect(3);
+    }
+    let text = news().replace("<channel>", "<channel><ttl>600</ttl>");
+    std::fs::write(project.path("feed.xml"), &text).unwrap();
+    let new = || project.run(&["collect", "--json"]).expect(0).json()["new_items"].clone();
+    assert_eq!(new(), 1);
+    std::fs::write(
+        project.path("feed.xml"),
+        text.replace("KI rechnet", "KI rechnet weiter")
+            .replace("KI-rechnet", "KI-2"),
+    )
+    .unwrap();
+    assert_eq!(new(), 1);
 }

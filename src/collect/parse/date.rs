@@ -3,7 +3,7 @@
 //! A wrong date is worse than none, as it puts an article into another edition: what cannot be read without a
 //! guess about its meaning is no date.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone as _, Utc};
 
 /// Longer texts are none.
 const MAX_LENGTH: usize = 100;
@@ -53,11 +53,19 @@ fn numeric(text: &str) -> Option<DateTime<Utc>> {
 /// that feeds are written in; the weekday says nothing new.
 fn worded(text: &str) -> Option<DateTime<Utc>> {
     let is_gap = |c: char| c.is_whitespace() || c == ',';
+    let text = text.replace(['−', '–'], "-");
     let mut rest = text.trim_start_matches(is_gap);
     if !rest.starts_with(|c: char| c.is_ascii_digit()) {
         let end = rest.find(is_gap)?;
-        if month(&rest[..end]).is_none() {
-            rest = rest[end..].trim_start_matches(is_gap);
+        let behind = rest[end..].trim_start_matches(is_gap);
+        // In some languages a weekday begins like a month: `mar., 3 nov.`
+        let mut next = behind.split(is_gap).filter(|word| !word.is_empty());
+        let is_day = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+        let is_weekday = month(&rest[..end]).is_none()
+            || (next.next().is_some_and(is_day)
+                && next.next().is_some_and(|word| month(word).is_some()));
+        if is_weekday {
+            rest = behind;
         }
     }
     let mut words: Vec<&str> = rest.split(is_gap).filter(|word| !word.is_empty()).collect();
@@ -97,7 +105,11 @@ fn worded(text: &str) -> Option<DateTime<Utc>> {
 
 /// `date` at the time that `rest` tells, in its zone or else `offset` seconds east of Greenwich.
 fn instant(date: NaiveDate, rest: &str, offset: i64) -> Option<DateTime<Utc>> {
-    let rest = rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, 'T' | 't' | ','));
+    let is_gap = |c: char| c.is_whitespace() || matches!(c, 'T' | 't' | ',');
+    let mut rest = rest.trim_start_matches(is_gap);
+    for joint in ["- ", "– ", "| ", "um ", "at ", "à ", "a las "] {
+        rest = rest.strip_prefix(joint).unwrap_or(rest);
+    }
     if rest.is_empty() {
         return Some(date.and_hms_opt(0, 0, 0)?.and_utc());
     }
@@ -137,7 +149,7 @@ fn instant(date: NaiveDate, rest: &str, offset: i64) -> Option<DateTime<Utc>> {
         (Some(Meridiem::Pm), 1..=11) => hour + 12,
         _ => hour,
     };
-    let offset = zone(rest.trim_start())?.unwrap_or(offset);
+    let rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
     // Midnight is written as the end of a day too, and a leap second is the last one of its minute.
     let (hour, days) = if (hour, minute, second) == (24, 0, 0) {
         (0, 1)
@@ -146,6 +158,15 @@ fn instant(date: NaiveDate, rest: &str, offset: i64) -> Option<DateTime<Utc>> {
     };
     let second = if second == 60 { 59 } else { second };
     let naive = date.and_hms_opt(hour, minute, second)?;
+    // `Europe/Berlin`: the offset is that of the day.
+    let area = rest
+        .split([' ', ')'])
+        .next()
+        .filter(|name| name.contains('/') && !name.starts_with("Etc/"));
+    if let Some(area) = area.and_then(|name| name.parse::<chrono_tz::Tz>().ok()) {
+        return Some(area.from_local_datetime(&naive).earliest()?.to_utc());
+    }
+    let offset = zone(rest)?.unwrap_or(offset);
     naive
         .and_utc()
         .checked_add_signed(TimeDelta::days(days) - TimeDelta::seconds(offset))
@@ -160,7 +181,7 @@ enum Meridiem {
 /// The offset of a zone in seconds; nothing for one that is not told or not known, which is most often UTC. `None`
 /// for an offset that is none.
 fn zone(text: &str) -> Option<Option<i64>> {
-    let name = text.split_whitespace().next().unwrap_or_default();
+    let name = text.split([' ', ')']).next().unwrap_or_default();
     let name = name
         .strip_prefix("Etc/")
         .unwrap_or(name)
@@ -341,6 +362,18 @@ mod tests {
                 "Fri, 20 Nov, 2026 05:00:00 GMT-01:30",
                 "2026-11-20T06:30:00Z",
             ),
+            ("mar., 03 nov. 2026 10:00:00 +0100", "2026-11-03T09:00:00Z"),
+            ("Mar, 03 Mar 2026 10:00:00 GMT", "2026-03-03T10:00:00Z"),
+            ("maandag 2 november 2026 10:00", "2026-11-02T10:00:00Z"),
+            (
+                "Freitag, 20. November 2026 um 14:30 Uhr",
+                "2026-11-20T14:30:00Z",
+            ),
+            ("20.11.2026 - 14:30", "2026-11-20T14:30:00Z"),
+            ("Fri, 20 Nov 2026 at 5:00 PM", "2026-11-20T17:00:00Z"),
+            ("Fri, 20 Nov 2026 05:00:00 (CET)", "2026-11-20T04:00:00Z"),
+            ("2026-11-20 05:00:00 Europe/Berlin", "2026-11-20T04:00:00Z"),
+            ("Fri, 20 Nov 2026 05:00:00 −0500", "2026-11-20T10:00:00Z"),
             ("2026-11-20T05:00:00.250+05:30", "2026-11-19T23:30:00Z"),
             ("2026-11-20 05:00:00 -0800", "2026-11-20T13:00:00Z"),
             ("2026-11-20T05Z", "2026-11-20T05:00:00Z"),

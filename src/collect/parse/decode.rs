@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// Decodes to UTF-8. The first of these counts: the byte-order mark, the shape of a wide `<`, the `charset` of the HTTP
-/// header, that of the XML declaration. What claims to be UTF-8, or nothing, and is not valid UTF-8 is
+/// header, that of the XML declaration. What claims to be UTF-8, or nothing, and is nothing like UTF-8 is
 /// windows-1252, as on the rest of the web.
 pub(in crate::collect) fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> Cow<'b, str> {
     if let Some(text) = utf32(bytes) {
@@ -21,16 +21,40 @@ pub(in crate::collect) fn decode<'b>(bytes: &'b [u8], charset: Option<&str>) -> 
         .into_iter()
         .flatten()
         .filter(is_narrow);
-    if claims.clone().next().is_none_or(|first| first == UTF_8)
-        && std::str::from_utf8(bytes).is_ok()
-    {
-        return UTF_8.decode(bytes).0;
+    match std::str::from_utf8(bytes) {
+        // Nothing but UTF-8 looks like UTF-8 by chance, whatever it claims to be; and ASCII is all of them.
+        Ok(text)
+            if !text.is_ascii()
+                || claims
+                    .clone()
+                    .all(encoding_rs::Encoding::is_ascii_compatible) =>
+        {
+            Cow::Borrowed(text)
+        }
+        Err(_)
+            if claims.clone().next().is_none_or(|first| first == UTF_8)
+                && is_mostly_utf8(bytes) =>
+        {
+            UTF_8.decode(bytes).0
+        }
+        _ => {
+            claims
+                .find(|claim| *claim != UTF_8)
+                .unwrap_or(WINDOWS_1252)
+                .decode(bytes)
+                .0
+        }
     }
-    claims
-        .find(|claim| *claim != UTF_8)
-        .unwrap_or(WINDOWS_1252)
-        .decode(bytes)
-        .0
+}
+
+/// Whether more characters than mistakes of UTF-8 are in `bytes`: a text that was cut or patched in the wrong place.
+fn is_mostly_utf8(bytes: &[u8]) -> bool {
+    let (mut characters, mut mistakes) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        characters += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        mistakes += usize::from(!chunk.invalid().is_empty());
+    }
+    characters > mistakes
 }
 
 /// UTF-16 by its byte-order mark or by how `<` and a Latin letter or `?` look in it; UTF-8 by its mark.
@@ -119,6 +143,16 @@ mod tests {
             ("shape of UTF-16", utf16, Some("utf-8")),
             ("mark of UTF-16", marked, None),
             ("shape of UTF-32", utf32, None),
+            (
+                "one bad byte",
+                [b"\xff".as_slice(), "Größe “ok”<t>Müller</t>".as_bytes()].concat(),
+                None,
+            ),
+            (
+                "UTF-8 that claims to be something else",
+                xml("iso-8859-1").into(),
+                None,
+            ),
             (
                 "mark of UTF-8",
                 "\u{feff}<t>Müller</t>".into(),

@@ -11,6 +11,9 @@ use super::xml::{Element, Tree, Vocabulary as V};
 use crate::collect::html::{Html, safe_address};
 use crate::model::Pace;
 
+/// Longer base addresses are none; every address of the feed would be as long.
+const MAX_BASE: usize = 2_000;
+
 /// Reads the feed that `tree` holds; `None` when it holds none.
 pub(super) fn document(
     tree: &Tree<'_>,
@@ -293,7 +296,9 @@ impl Context {
                 (V::Itunes, "image" | "link") => {
                     media.itunes = self.image(element).or(media.itunes.take());
                 }
-                (V::Core, "image") => media.core = self.image(element).or(media.core.take()),
+                (V::Core | V::Other, "image") => {
+                    media.core = self.image(element).or(media.core.take());
+                }
                 _ => add_categories(element, &mut read.categories),
             }
         });
@@ -455,7 +460,9 @@ impl Context {
         let mut bases = Vec::new();
         let mut at = Some(element).filter(|_| self.is_rebased);
         while let Some(element) = at {
-            if let Some(base) = element.attribute("xml:base") {
+            if let Some(base) = element.attribute("xml:base")
+                && base.len() <= MAX_BASE
+            {
                 bases.push(base);
             }
             at = element.parent();
@@ -689,13 +696,25 @@ fn is_text_type(kind: &str) -> bool {
     !kind.contains('/') || kind.starts_with("text/") || kind.ends_with("xml")
 }
 
+/// Whether a file is a picture: it says so, or says nothing and is called like one.
 fn is_image(element: Element<'_>) -> bool {
     let says = |name: &str, what: &str| {
         element
             .attribute(name)
             .is_some_and(|value| value.starts_with(what))
     };
-    says("type", "image/") || says("medium", "image")
+    let is_called_so = || {
+        let url = element
+            .attribute("url")
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        let path = url.split(['?', '#']).next().unwrap_or_default();
+        [".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"]
+            .iter()
+            .any(|end| path.ends_with(end))
+    };
+    let says_nothing = element.attribute("type").is_none() && element.attribute("medium").is_none();
+    says("type", "image/") || says("medium", "image") || (says_nothing && is_called_so())
 }
 
 fn looks_like_address(text: &str) -> bool {

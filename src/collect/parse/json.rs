@@ -15,8 +15,9 @@ pub(super) fn document(
     base: Option<&Url>,
     max_entries: usize,
 ) -> Result<Document, String> {
-    let feed: Value =
-        serde_json::from_str(text).map_err(|error| format!("its JSON is broken: {error}"))?;
+    let feed: Value = serde_json::from_str(text)
+        .or_else(|error| serde_json::from_str(&mend(text)).map_err(|_| error))
+        .map_err(|error| format!("its JSON is broken: {error}"))?;
     let entries = feed.get("items").and_then(Value::as_array);
     let version = string(&feed, "version").unwrap_or_default();
     let Some(entries) =
@@ -41,6 +42,39 @@ pub(super) fn document(
             .collect(),
         ..Document::default()
     })
+}
+
+/// Takes out what programs put into strings and JSON forbids: line ends and other control characters, and halves of
+/// characters that were cut in two.
+fn mend(text: &str) -> String {
+    let mut mended = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c == '\\' || c.is_control()) {
+        mended.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let unit = |text: &str| u32::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok();
+        let length = match (unit(rest), rest.get(6..).and_then(unit)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                mended.push('\u{fffd}');
+                rest = &rest[6..];
+                continue;
+            }
+            (Some(_), _) => 6,
+            (None, _) if rest.starts_with('\\') => {
+                1 + rest[1..].chars().next().map_or(0, char::len_utf8)
+            }
+            (None, _) => {
+                mended.push(' ');
+                rest = &rest[rest.chars().next().map_or(1, char::len_utf8)..];
+                continue;
+            }
+        };
+        mended.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    mended.push_str(rest);
+    mended
 }
 
 fn read_entry(entry: &Value, base: Option<&Url>) -> Entry {
@@ -101,5 +135,18 @@ fn as_text(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_that_was_cut_badly_does_not_cost_the_feed() {
+        let text = "{\"items\":[{\"id\":\"1\",\"title\":\"bad \\ud83d emoji\\n\ttab \\ud83d\\ude00 \\\\ \\\"x\\\"\"}],\"title\":\"t\"}";
+        let feed = document(text, None, 10).unwrap();
+        let title = feed.entries[0].title.as_ref().unwrap();
+        assert_eq!(title.text(), "bad emoji tab 😀 \\ \"x\"");
     }
 }

@@ -13,6 +13,9 @@ const MAX_DEPTH: usize = 200;
 /// How many elements are read. A feed of 1,000 articles in XHTML has a fifth of them.
 const MAX_ELEMENTS: usize = 500_000;
 
+/// How many prefixes may be declared at a time; every element looks its own up among them.
+const MAX_PREFIXES: usize = 200;
+
 /// The vocabularies that feeds are written in. What has none of its own, in any of the dozen namespaces that
 /// were ever given to RSS and Atom, is [`Core`](Self::Core).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -257,6 +260,8 @@ struct Ends {
     no_comment: bool,
     no_cdata: bool,
     no_instruction: bool,
+    no_tag_end: bool,
+    no_list_end: bool,
 }
 
 impl Ends {
@@ -289,12 +294,14 @@ impl Ends {
             return None;
         }
         // A declaration; a document type may have a list of others in brackets.
-        let close = rest.find('>')?;
-        let close = match rest[..close].find('[') {
-            Some(_) => rest.find("]>").map_or(close, |bracket| bracket + 1),
-            None => close,
+        let head = &rest[..rest[2..].find(['<', '>']).map_or(rest.len(), |at| at + 2)];
+        let end = if head.contains('[') {
+            until(&mut self.no_list_end, 2, "]>")
+        } else {
+            until(&mut self.no_tag_end, 2, ">")
         };
-        Some((None, open + close + 1))
+        let (_, end) = end?;
+        Some((None, end))
     }
 }
 
@@ -383,7 +390,9 @@ impl<'a> Reader<'a> {
                 // An unknown namespace without a prefix is somebody's own idea of RSS.
                 let vocabulary = Vocabulary::of_namespace(value)
                     .unwrap_or_else(|| Vocabulary::of_prefix(prefix));
-                self.prefixes.push((id, prefix, vocabulary));
+                if self.prefixes.len() < MAX_PREFIXES {
+                    self.prefixes.push((id, prefix, vocabulary));
+                }
             }
         }
         let (prefix, local) = tag.name.split_once(':').unwrap_or(("", tag.name));
@@ -654,6 +663,9 @@ pub(in crate::collect) fn unescape(text: &str) -> Cow<'_, str> {
 
 fn reference(name: &str) -> Option<Cow<'static, str>> {
     let Some(number) = name.strip_prefix('#') else {
+        if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return None;
+        }
         // Nearly all references are one of these.
         let common = match name {
             "lt" => "<",
