@@ -20,7 +20,7 @@ use url::Url;
 
 use super::clean::plain_text;
 use super::fetch::{Answer, Fetcher};
-use super::html::{mend, safe_address};
+use super::html::safe_address;
 use super::parse::{decode, parse_date};
 use crate::model::FetchFailure;
 
@@ -67,13 +67,12 @@ pub fn extract(page: &str, url: &Url) -> Result<Article, String> {
     if page.len() > MAX_BYTES {
         return Err(format!("the page is larger than {MAX_BYTES} bytes"));
     }
-    let page = mend(page);
-    check_shape(&page)?;
+    check_shape(page)?;
     let config = Config {
         max_elements_to_parse: MAX_ELEMENTS,
         ..Config::default()
     };
-    let reader = Readability::new(&*page, Some(url.as_str()), Some(config));
+    let reader = Readability::new(page, Some(url.as_str()), Some(config));
     let article = reader
         .and_then(|mut reader| reader.parse())
         .map_err(|error| error.to_string())?;
@@ -250,6 +249,9 @@ fn tokenize<S: TokenSink>(html: &str, sink: S) -> S {
 /// Refuses a page of which no tree should be built: too deep, too large, or small and yet the seed of a large one, as browsers
 /// open formatting elements that were never closed again in each block (HTML 13.2.4.3).
 fn check_shape(page: &str) -> Result<(), String> {
+    if has_huge_tag(page) {
+        return Err("the page has a tag with thousands of attributes".to_owned());
+    }
     let shape = tokenize(page, Shape::default()).0.into_inner();
     if shape.deepest > MAX_DEPTH {
         return Err(format!(
@@ -260,6 +262,25 @@ fn check_shape(page: &str) -> Result<(), String> {
         return Err(format!("the page has more than {MAX_ELEMENTS} elements"));
     }
     Ok(())
+}
+
+/// Whether a tag has so many attributes that looking for a second one of the same name takes seconds.
+fn has_huge_tag(page: &str) -> bool {
+    const MAX_GAPS: usize = 5_000;
+    let mut end = 0;
+    page.match_indices('<').any(|(at, _)| {
+        // The search only goes forward: each tag is looked through once.
+        if at < end {
+            return false;
+        }
+        end = page[at..]
+            .find('>')
+            .map_or(page.len(), |length| at + length + 1);
+        let gaps = page[at..end]
+            .bytes()
+            .filter(|byte| byte.is_ascii_whitespace() || *byte == b'=');
+        page[at + 1..].starts_with(|c: char| c.is_ascii_alphabetic()) && gaps.count() > MAX_GAPS
+    })
 }
 
 #[derive(Debug, Default)]
@@ -557,6 +578,12 @@ mod tests {
     fn a_page_that_would_abort_an_extractor_is_refused() {
         let deep = "<div>".repeat(100_000);
         assert!(extract(&deep, &url("/")).unwrap_err().contains("nested"));
+        let attributes: String = (0..6_000).map(|number| format!(" a{number}=1")).collect();
+        assert!(
+            extract(&format!("<body><p{attributes}>x"), &url("/"))
+                .unwrap_err()
+                .contains("attributes")
+        );
         let fonts: String = (0..300)
             .map(|number| format!("<font size={number}>"))
             .collect();

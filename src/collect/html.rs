@@ -82,7 +82,7 @@ impl Html {
             Source::Text(text) => {
                 let mut markup = String::with_capacity(text.len());
                 escape(text, &mut markup);
-                markup
+                markup.trim().to_owned()
             }
             Source::Html(source, base) => {
                 let mut writer = write(source, base.as_deref(), Purpose::Markup);
@@ -378,7 +378,7 @@ const MAX_TAG: usize = 50_000;
 
 /// Takes apart what only looks like mark-up, so that it hides nothing: comments and declarations without an end, and a `<`
 /// before what is no element of HTML (`x<y`, `Vec<T>`).
-pub(super) fn mend(source: &str) -> Cow<'_, str> {
+fn mend(source: &str) -> Cow<'_, str> {
     let (last_comment_end, last_tag_end) = (source.rfind("-->"), source.rfind('>'));
     let mut mended = String::new();
     let (mut from, mut tag_end) = (0, 0);
