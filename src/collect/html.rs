@@ -530,6 +530,10 @@ fn is_no_tag(rest: &str) -> bool {
     else {
         return false;
     };
+    // Nearly all of them are.
+    if harmless(name).is_some() {
+        return false;
+    }
     let name = name.to_ascii_lowercase();
     !name.contains(['-', ':'])
         && harmless(&name).is_none()

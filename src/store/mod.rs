@@ -154,6 +154,8 @@ impl Store {
             // The keys of items are spread over their whole index; what does not fit here is written again and again.
             "PRAGMA cache_size = -16000",
             "PRAGMA temp_store = MEMORY",
+            // In pages of 4 kB: a batch of items is more than the default of 1,000, and pages change again in the next.
+            "PRAGMA wal_autocheckpoint = 16000",
         ] {
             connection.execute(pragma).await?;
         }

@@ -198,7 +198,7 @@ fn zone(text: &str) -> Option<Option<i64>> {
         let digits = name[1..].replace(':', "");
         let (hours, minutes) = match digits.len() {
             1 | 2 => (digits.as_str(), "0"),
-            3 => digits.split_at(1),
+            3 => digits.split_at_checked(1)?,
             _ => digits.split_at_checked(2)?,
         };
         let seconds = i64::from(number(hours, 1..=2)? * 3_600 + number(minutes, 1..=2)? * 60);
@@ -408,6 +408,7 @@ mod tests {
             "Fri, 20 Nov 2026 05:00:00 +00:xx",
             "20 Nov",
             "11/20/2026",
+            "2026-11-20 05:00 +섘",
             "2026-13-01",
             "20",
         ] {
