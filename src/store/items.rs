@@ -65,6 +65,9 @@ impl Store {
         let forgotten = forgotten(&mut tx, &distinct).await?;
         distinct.retain(|(item, _)| !forgotten.contains(item.key.as_str()));
         carried.retain(|(item, _)| !forgotten.contains(item.as_str()));
+        // In the order of their index, neighbours share its pages: with many items, most of the work is there.
+        distinct.sort_unstable_by_key(|(item, _)| item.key.as_str());
+        carried.sort_unstable();
         let items = distinct;
         for batch in items.chunks(BATCH) {
             let mut insert = sqlx::QueryBuilder::<sqlx::Any>::new(
