@@ -3,7 +3,7 @@
 //! A wrong date is worse than none, as it puts an article into another edition: what cannot be read without a
 //! guess about its meaning is no date.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone as _, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, TimeDelta, TimeZone as _, Utc};
 
 /// Longer texts are none.
 const MAX_LENGTH: usize = 100;
@@ -20,6 +20,8 @@ pub fn parse_date(text: &str) -> Option<DateTime<Utc>> {
     timestamp(text)
         .or_else(|| numeric(text))
         .or_else(|| worded(text))
+        // What lies before or behind is a zero or a number that is no year.
+        .filter(|date| (1..=9_999).contains(&date.year()))
 }
 
 /// Seconds or milliseconds since 1970: no other number is that long.
@@ -409,6 +411,8 @@ mod tests {
             "20 Nov",
             "11/20/2026",
             "2026-11-20 05:00 +섘",
+            "0000-00-01",
+            "0000",
             "2026-13-01",
             "20",
         ] {
