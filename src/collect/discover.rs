@@ -1,13 +1,19 @@
-//! Which feeds a page belongs to.
+//! Which feeds a page has.
 
 use std::cell::RefCell;
 
+use chrono::{DateTime, Utc};
 use html5ever::tendril::StrTendril;
 use html5ever::tokenizer::{
     BufferQueue, Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts,
     states::RawKind,
 };
+use reqwest::header;
 use url::Url;
+
+use super::fetch::{Answer, Fetcher};
+use super::{FetchOptions, parse};
+use crate::model::FetchFailure;
 
 /// How many feeds of one page are named.
 const MAX_FEEDS: usize = 20;
@@ -118,7 +124,7 @@ fn looks_like_a_feed(url: &Url) -> bool {
 }
 
 /// Where feeds often are, for a site that names none.
-pub(super) fn usual_places(page: &Url) -> Vec<Url> {
+fn usual_places(page: &Url) -> Vec<Url> {
     [
         "/feed",
         "/rss.xml",
@@ -130,6 +136,79 @@ pub(super) fn usual_places(page: &Url) -> Vec<Url> {
     .iter()
     .filter_map(|path| page.join(path).ok())
     .collect()
+}
+
+/// A feed that was found at a page, and read.
+#[derive(Debug, Clone)]
+pub struct FoundFeed {
+    /// Where it is.
+    pub url: Url,
+    /// What it calls itself.
+    pub title: Option<String>,
+    /// How many items it has.
+    pub items: usize,
+    /// When the newest of them was published.
+    pub newest: Option<DateTime<Utc>>,
+}
+
+/// The feeds of the page at `url`: those that it declares, else those that it links to or that are at the usual places.
+/// Each was read.
+///
+/// # Errors
+/// When no HTTP client can be set up on this machine; inside, when the page cannot be had.
+pub async fn find_feeds(
+    url: &Url,
+    options: &FetchOptions,
+    wall: DateTime<Utc>,
+) -> anyhow::Result<Result<Vec<FoundFeed>, FetchFailure>> {
+    let fetcher = Fetcher::new(options)?;
+    let page = match fetcher.fetch_page(url, wall).await {
+        Ok(page) => page,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    if let Some(feed) = found_feed(&page) {
+        return Ok(Ok(vec![feed]));
+    }
+    let base = page.url.as_ref().unwrap_or(url);
+    let named = discover(&String::from_utf8_lossy(&page.bytes), base);
+    let mut lists = vec![named.declared, named.linked, usual_places(base)];
+    lists.reverse();
+    let mut found: Vec<FoundFeed> = Vec::new();
+    // The second best only when there is nothing better.
+    while found.is_empty()
+        && let Some(candidates) = lists.pop()
+    {
+        for candidate in candidates {
+            let feed = fetcher
+                .fetch_page(&candidate, wall)
+                .await
+                .ok()
+                .and_then(|answer| found_feed(&answer));
+            found.extend(feed.filter(|feed| found.iter().all(|known| known.url != feed.url)));
+        }
+    }
+    Ok(Ok(found))
+}
+
+fn found_feed(answer: &Answer) -> Option<FoundFeed> {
+    let charset = answer
+        .header(header::CONTENT_TYPE)
+        .and_then(|value| parse::charset_of(&value));
+    let document = parse::parse(&answer.bytes, charset.as_deref(), answer.url.as_ref()).ok()?;
+    Some(FoundFeed {
+        url: answer.url.clone()?,
+        title: document
+            .title
+            .as_ref()
+            .map(|title| title.text().to_owned())
+            .filter(|title| !title.is_empty()),
+        items: document.entries.len(),
+        newest: document
+            .entries
+            .iter()
+            .filter_map(|entry| entry.published.or(entry.updated))
+            .max(),
+    })
 }
 
 #[cfg(test)]
