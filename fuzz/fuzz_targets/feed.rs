@@ -9,7 +9,10 @@ fuzz_target!(|bytes: &[u8]| {
     let base = Url::parse("https://example.org/feed.xml").ok();
     if let Ok(document) = parse(bytes, None, base.as_ref()) {
         for entry in document.entries {
-            for html in [entry.title, entry.summary, entry.content].into_iter().flatten() {
+            for html in [entry.title, entry.summary, entry.content]
+                .into_iter()
+                .flatten()
+            {
                 assert!(!html.text().chars().any(char::is_control));
                 let _ = html.markup();
             }
