@@ -3,6 +3,9 @@
 //! `fetch` brings the bytes, as far as `guard` lets it and when `pace` says so; `parse` reads what the feed says, in one
 //! form for all formats; `items` makes items of that, with the help of `identity` and `moments` (dates). No text
 //! leaves `html` and `clean` with anything in it that acts.
+//!
+//! Beside that line stand `source` (places that people know by name), `discover` (the feeds of a page), `opml` (lists of other
+//! readers), and `article` with `robots` (the pages of picked stories).
 
 mod article;
 mod clean;
@@ -298,6 +301,7 @@ impl Pass {
             }
             Ok(Read::Feed(parsed, answer)) => {
                 *flaw = parsed.flaw;
+                let (newest, items_a_day) = habit(&parsed.items, self.now);
                 let state = FetchState {
                     title: parsed.title,
                     etag: answer.header(header::ETAG),
@@ -306,8 +310,8 @@ impl Pass {
                         .filter(|_| answer.url.is_some()),
                     pace: parsed.pace,
                     moved_to: answer.moved_to.or(before.moved_to.clone()),
-                    newest_at: habit(&parsed.items, self.now).0.or(before.newest_at),
-                    items_a_day: habit(&parsed.items, self.now).1,
+                    newest_at: newest.or(before.newest_at),
+                    items_a_day,
                     ..self.succeeded(before)
                 };
                 (Outcome::Items(parsed.items), state)
