@@ -11,7 +11,7 @@ use super::terminal::bar;
 use crate::collect::{FetchOptions, Outcome, Visit};
 use crate::config::{Config, secret};
 use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions};
-use crate::model::{Cadence, Edition, Item, LeftOut, Window};
+use crate::model::{Cadence, Edition, Item, LeftOut, Memory, Window};
 use crate::schedule::{self, Due};
 use crate::store::{EditionState, Published, Saved, Store};
 use crate::{collect, rank, render};
@@ -20,10 +20,6 @@ use crate::{collect, rank, render};
 pub(super) fn wall() -> DateTime<Utc> {
     Utc::now()
 }
-
-/// How long before its window an edition may have ended whose stories are still remembered: what is
-/// reported again the next day is old news; what is reported again next week may be new.
-const MEMORY: TimeDelta = TimeDelta::days(3);
 
 /// One pass: collect → rank → publish → deliver, whatever is due at `now`.
 pub(super) async fn pass(
@@ -86,6 +82,7 @@ pub(super) async fn pass(
     let published = |report: &CadenceReport| matches!(report.decision, Decision::Published { .. });
     if report.cadences.iter().any(published) {
         report.stranded = stranded(config, store).await?;
+        learn_vocabulary(config, store, now).await?;
     }
     report.delivery = send_due(config, store, mailer, stop).await?;
     report.stopped |= report
@@ -168,7 +165,7 @@ async fn prune(config: &Config, store: &Store, now: DateTime<Utc>) -> anyhow::Re
             .await?;
         before = history
             .covered_until
-            .map_or(before, |covered| before.min(covered - MEMORY));
+            .map_or(before, |covered| before.min(covered - config.memory));
     }
     store.prune_items(before).await?;
     Ok(())
@@ -203,16 +200,23 @@ pub(super) async fn compose(
     now: DateTime<Utc>,
 ) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
     let items = store.list_items(&config.feed_keys(), window).await?;
-    let memory = Window {
-        since: window.since - MEMORY,
+    let remembered = Window {
+        since: window.since - config.memory,
         until: window.until,
     };
     let newsletter = &config.newsletter.id;
-    let mailed = store.list_mailed(newsletter, &cadence.id, memory).await?;
-    let topics = config.topics.clone();
+    let memory = Memory {
+        mailed: store
+            .list_mailed(newsletter, &cadence.id, remembered)
+            .await?,
+        votes: store.list_votes(window.since).await?,
+        vocabulary: store.load_vocabulary().await?,
+    };
+    let (topics, options) = (config.topics.clone(), config.rank.clone());
     // Work for a thread of its own, so that an interrupt is heard meanwhile.
-    let composing =
-        tokio::task::spawn_blocking(move || rank::compose(&items, &topics, window, &mailed));
+    let composing = tokio::task::spawn_blocking(move || {
+        rank::compose(items, &memory, &topics, window, &options)
+    });
     let composition = composing.await.context("ranking the items")?;
     let mut edition = Edition {
         sections: composition.sections,
@@ -220,6 +224,33 @@ pub(super) async fn compose(
     };
     add_articles(config, &mut edition).await?;
     Ok((edition, composition.left_out))
+}
+
+/// How far back words are counted at first, and how much of it at a time.
+const FIRST_COUNTED: TimeDelta = TimeDelta::days(14);
+const COUNTED_AT_A_TIME: TimeDelta = TimeDelta::days(1);
+
+/// Counts the words of the items that arrived since the last time, for the editions to come.
+async fn learn_vocabulary(
+    config: &Config,
+    store: &Store,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let mut since = store
+        .vocabulary_until()
+        .await?
+        .unwrap_or(now - FIRST_COUNTED);
+    while since < now {
+        let until = now.min(since + COUNTED_AT_A_TIME);
+        let window = Window { since, until };
+        let items = store.list_items(&config.feed_keys(), window).await?;
+        let languages = config.rank.languages.clone();
+        let counting = tokio::task::spawn_blocking(move || rank::vocabulary(&items, &languages));
+        let counted = counting.await.context("counting words")?;
+        store.extend_vocabulary(&counted, window).await?;
+        since = until;
+    }
+    Ok(())
 }
 
 /// A summary shorter than this, in characters, says no more than its headline.

@@ -46,6 +46,7 @@ pub fn items(document: Document, feed: &Feed, moments: Moments) -> Vec<Item> {
         feed: &feed.key,
         source: &source,
         language: language.as_deref(),
+        mark: feed.mark,
         moments,
     };
     let site = document
@@ -108,6 +109,7 @@ struct Context<'a> {
     feed: &'a FeedKey,
     source: &'a str,
     language: Option<&'a str>,
+    mark: Option<Mark>,
     moments: Moments,
 }
 
@@ -127,7 +129,7 @@ fn item(
         .clone()
         .or(first_image)
         .filter(|url| url.starts_with("http"));
-    let mark = mark(&entry);
+    let mark = mark(&entry).or(context.mark);
     let text = |html: Option<Html>| html.map(Html::into_text).unwrap_or_default();
     let (teaser, body) = (text(entry.summary), text(entry.content));
     let mut title = text(entry.title);
@@ -183,6 +185,12 @@ fn item(
             .author
             .and_then(|person| person.name)
             .map(|name| shorten(name, 100)),
+        categories: entry
+            .categories
+            .into_iter()
+            .take(Item::CATEGORIES)
+            .map(|category| shorten(category, 100))
+            .collect(),
         language: entry
             .language
             .as_deref()

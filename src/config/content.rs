@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::read::Table;
 use super::values::{address, language, mailbox, not_empty, short_name, web_url};
 use crate::model::{
-    Cadence, CadenceId, Language, NewSubscriber, Newsletter, Topic, TopicId, clean_name,
+    Cadence, CadenceId, Keyword, Language, NewSubscriber, Newsletter, Topic, TopicId, clean_name,
 };
 
 pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
@@ -126,9 +126,8 @@ pub(super) fn topic(mut table: Table<'_, '_>, ids: &mut Vec<String>) -> Option<T
         ids.push(id.clone());
     }
     let title = table.required("title", "The heading in the digest.", not_empty);
-    let words = |texts: Vec<(String, _)>| texts.into_iter().map(|(text, _)| text).collect();
-    let keywords = words(table.texts("keywords"));
-    let exclude = words(table.texts("exclude"));
+    let keywords = keywords(&mut table, "keywords");
+    let exclude = keywords_that_exclude(&mut table);
     let stories = table.number("stories", 1..101).unwrap_or(8);
     table.done();
     Some(Topic {
@@ -139,6 +138,29 @@ pub(super) fn topic(mut table: Table<'_, '_>, ids: &mut Vec<String>) -> Option<T
         stories: usize::try_from(stories).unwrap_or(8),
         feeds: Vec::new(),
     })
+}
+
+const KEYWORD: &str = "A word or phrase, such as \"KI\", \"\\\"Open Source\\\"\" for these very words, \"+KI\" for one that must be there, or \"title:KI\".";
+
+/// The keywords under `key`; those that are none become problems.
+fn keywords(table: &mut Table<'_, '_>, key: &'static str) -> Vec<Keyword> {
+    let mut keywords = Vec::new();
+    for (text, span) in table.texts(key) {
+        match Keyword::parse(&text) {
+            Ok(keyword) => keywords.push(keyword),
+            Err(what) => table.wrong_at(span, key, what, KEYWORD),
+        }
+    }
+    keywords
+}
+
+fn keywords_that_exclude(table: &mut Table<'_, '_>) -> Vec<Keyword> {
+    let mut keywords = keywords(table, "exclude");
+    // What keeps an item out cannot also be required.
+    keywords
+        .iter_mut()
+        .for_each(|keyword| keyword.required = false);
+    keywords
 }
 
 pub(super) fn subscriber(

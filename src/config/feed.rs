@@ -1,6 +1,6 @@
 //! The sections about what is collected, and how.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use chrono::TimeDelta;
@@ -9,7 +9,7 @@ use super::content::known;
 use super::read::Table;
 use super::values::{location, not_empty, secret_text};
 use crate::collect::{FetchOptions, Source};
-use crate::model::{Feed, FeedKey, Location, SecretPart, SecretText, TopicId, clean_name};
+use crate::model::{Feed, FeedKey, Location, Mark, SecretPart, SecretText, TopicId, clean_name};
 
 /// What the feeds of a configuration have in common while they are read.
 pub(super) struct Context<'c> {
@@ -21,6 +21,8 @@ pub(super) struct Context<'c> {
     pub(super) language: &'c str,
     /// The feeds read so far, each with its place.
     pub(super) seen: BTreeMap<String, String>,
+    /// What the items of each feed weigh, where that is configured.
+    pub(super) weights: HashMap<FeedKey, f64>,
 }
 
 pub(super) fn feed(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Option<Feed> {
@@ -40,11 +42,20 @@ pub(super) fn feed(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Optio
     let login = login(&mut table, context.folder);
     let headers = headers(&mut table, context.folder);
     let article_pages = table.flag("article_pages").unwrap_or(false);
+    let one_of = "One of: \"paid\", \"sponsored\".";
+    let mark = table.parsed("mark", one_of, |text| {
+        Mark::from_stored(text).ok_or_else(|| format!("there is no mark “{text}”"))
+    });
+    let weight = table.real("weight", 0.0..=10.0);
     let place = place(&mut table, language.as_deref(), context);
     table.done();
     let (key, location) = place?;
+    let key = FeedKey(key);
+    if let Some(weight) = weight {
+        context.weights.insert(key.clone(), weight);
+    }
     Some(Feed {
-        key: FeedKey(key),
+        key,
         location,
         name,
         language,
@@ -52,6 +63,7 @@ pub(super) fn feed(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Optio
         login,
         headers,
         article_pages,
+        mark,
     })
 }
 

@@ -7,11 +7,12 @@ mod content;
 mod delivery;
 mod feed;
 mod problem;
+mod rank;
 mod read;
 mod secret;
 mod values;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -24,6 +25,7 @@ pub use secret::{Secret, secret};
 use crate::collect::FetchOptions;
 use crate::deliver::DeliveryOptions;
 use crate::model::{Audience, Cadence, Feed, FeedKey, NewSubscriber, Newsletter, Topic};
+use crate::rank::Options;
 use crate::store::StoreUrl;
 
 /// The whole configuration, valid.
@@ -45,6 +47,10 @@ pub struct Config {
     pub collect: FetchOptions,
     /// How long items are kept after they were news.
     pub keep: TimeDelta,
+    /// How to rank.
+    pub rank: Options,
+    /// How long what was shown is remembered: reports of it are old news.
+    pub memory: TimeDelta,
     /// Where the store is.
     pub store: StoreUrl,
     /// How mail goes out.
@@ -192,6 +198,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
             .as_ref()
             .map_or("de", |newsletter| newsletter.language.tag()),
         seen: BTreeMap::new(),
+        weights: HashMap::new(),
     };
     let feeds: Vec<Option<Feed>> = root
         .list("feed")
@@ -212,6 +219,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         .collect();
 
     let (collect, keep) = feed::collect_options(root.table("collect"));
+    let (mut options, memory) = rank::rank_options(root.table("rank"), context.weights);
     let store = delivery::store_url(root.table("store"), folder);
     let delivery = delivery::delivery(root.table("delivery"), folder);
     root.done();
@@ -222,15 +230,19 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         let assigned = feeds.iter().filter(|feed| feed.topics.contains(&topic.id));
         topic.feeds = assigned.map(|feed| feed.key.clone()).collect();
     }
+    let newsletter = newsletter?;
+    options.languages = rank::languages(newsletter.language, &feeds);
     Some(Config {
         now,
-        newsletter: newsletter?,
+        newsletter,
         cadences: all(cadences)?,
         topics,
         feeds: feeds.into(),
         subscribers: all(subscribers)?,
         collect,
         keep,
+        rank: options,
+        memory,
         store: store?,
         delivery: delivery?,
     })

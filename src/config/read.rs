@@ -6,11 +6,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 use super::Problem;
 use super::values::not_empty;
@@ -200,6 +200,24 @@ impl<'a, 't> Table<'a, 't> {
                     range.end - 1
                 ),
                 "",
+            );
+        }
+        number
+    }
+
+    /// A number in `range`, whole or not.
+    pub(super) fn real(&mut self, key: &'static str, range: RangeInclusive<f64>) -> Option<f64> {
+        let found = self.get(key)?;
+        let whole = found.value.as_integer().map(DeInteger::as_str);
+        let text = whole.or_else(|| found.value.as_float().map(DeFloat::as_str));
+        let number = text.and_then(|text| text.replace('_', "").parse().ok());
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let what = format!("must be a number from {} to {}", range.start(), range.end());
+            self.wrong(
+                &found,
+                what,
+                "Write it without quotes and with a point: 0.5.",
             );
         }
         number

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::TopicId;
+use super::{Mark, TopicId};
 
 super::text_id! {
     /// The identity of a feed: its address as the configuration gives it.
@@ -32,6 +32,8 @@ pub struct Feed {
     pub headers: Vec<(String, SecretText)>,
     /// Whether the pages of its picked stories are read, as it gives headlines only.
     pub article_pages: bool,
+    /// What all its items have that say nothing else.
+    pub mark: Option<Mark>,
 }
 
 /// A text from the configuration that may have secrets in it, each named by where it is.
@@ -61,6 +63,7 @@ impl Feed {
             login: None,
             headers: Vec::new(),
             article_pages: false,
+            mark: None,
         }
     }
 

@@ -57,6 +57,9 @@ pub struct Item {
     pub words: u32,
     /// Who wrote it.
     pub author: Option<String>,
+    /// The publisher's categories and tags.
+    #[serde(default)]
+    pub categories: Vec<String>,
     /// Its language as a primary BCP 47 subtag such as `de`, when known.
     pub language: Option<String>,
     /// When it was published; our best guess where the feed does not say.
@@ -114,6 +117,20 @@ impl Item {
     /// How much of an item's text is kept. Enough for an excerpt of three sentences and for telling
     /// stories apart; the whole text stays with its publisher.
     pub const SUMMARY_CHARS: usize = 1_500;
+
+    /// How much of a summary a digest shows, and in what steps it matters that there is more.
+    const SHOWN_CHARS: usize = 280;
+    const SHOWN_STEP: usize = 40;
+
+    /// How many of the publisher's categories are kept.
+    pub const CATEGORIES: usize = 20;
+
+    /// How good an item is to be shown for a story, besides being early: the publisher's own over an aggregator's, free over
+    /// paid, fuller over thinner as far as a digest shows it.
+    pub fn showing(&self) -> impl Ord + use<> {
+        let shown = self.summary.chars().take(Self::SHOWN_CHARS).count() / Self::SHOWN_STEP;
+        (!self.relayed, self.mark.is_none(), shown)
+    }
 
     /// Fills in what its page says and its feed did not: a longer text, a picture, a date.
     pub fn complete(&mut self, text: &str, image: Option<&str>, published: Option<DateTime<Utc>>) {

@@ -10,6 +10,7 @@ mod edition;
 mod feed;
 mod item;
 mod language;
+mod memory;
 mod newsletter;
 mod story;
 mod subscriber;
@@ -25,11 +26,12 @@ pub use feed::{
 };
 pub use item::{Item, ItemKey, Mark};
 pub use language::Language;
+pub use memory::{Mailed, Memory, Vocabulary, Vote};
 pub use newsletter::{Cadence, CadenceId, Newsletter};
-pub use story::{Composition, LeftOut, Reason, Score, Story};
+pub use story::{Composition, LeftOut, Reason, Score, Story, Update};
 pub use subscriber::{Choices, NewSubscriber, Subscriber, SubscriberState, clean_name};
-pub use text::is_unwanted;
-pub use topic::{Topic, TopicId};
+pub use text::{is_unwanted, sentence_ends};
+pub use topic::{Field, Keyword, Topic, TopicId};
 
 /// Declares a newtype over `String` for an identifier that the configuration or the store gives.
 macro_rules! text_id {

@@ -1,10 +1,11 @@
 //! The items about one event, and why they are in the digest or not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Item, Section};
+use super::{Item, ItemKey, Mark, Section};
 
 /// The items about one event: a lead and the other reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,6 +14,12 @@ pub struct Story {
     pub lead: Item,
     /// The other reports, earliest first.
     pub others: Vec<Item>,
+    /// The reports that repeat the text of another one, each with the one it repeats.
+    #[serde(default)]
+    pub copies: BTreeMap<ItemKey, ItemKey>,
+    /// Set when an earlier edition showed the story and there is real news.
+    #[serde(default)]
+    pub update: Option<Update>,
     /// Why it stands where it stands.
     pub score: Score,
 }
@@ -23,25 +30,48 @@ impl Story {
         std::iter::once(&self.lead).chain(&self.others)
     }
 
-    /// How many different outlets report it.
+    /// How many different outlets report it in words of their own.
     pub fn sources(&self) -> usize {
         self.items()
+            .filter(|item| !self.copies.contains_key(&item.key))
             .map(|item| item.source.as_str())
             .collect::<BTreeSet<_>>()
             .len()
     }
+
+    /// The report that came first.
+    pub fn earliest(&self) -> &Item {
+        let first = self.items().min_by_key(|item| (item.published, &item.key));
+        first.unwrap_or(&self.lead)
+    }
+}
+
+/// What is new in a story that readers know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Update {
+    /// When the edition ended that showed it last.
+    pub shown: DateTime<Utc>,
+    /// The sentence that says what is new, in the words of a report; empty when none stands out.
+    pub news: String,
 }
 
 /// A number with named parts, each between 0 and 1.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Score {
     /// How well the best report matches the topic.
     pub relevance: f64,
-    /// How many outlets report it.
+    /// How many outlets report it, copies not counted.
     pub coverage: f64,
     /// How late in the window its newest report is.
     pub recency: f64,
-    /// The weighted sum that decides the order.
+    /// How much its outlets weigh, by the configuration and by what readers discussed before.
+    pub source: f64,
+    /// How much it is discussed.
+    pub discussion: f64,
+    /// How little it resembles what the last editions showed.
+    pub novelty: f64,
+    /// The weighted mean of the parts.
     pub total: f64,
 }
 
@@ -60,23 +90,71 @@ pub struct LeftOut {
     /// The item.
     pub item: Item,
     /// Why it is not shown.
+    #[serde(flatten)]
     pub reason: Reason,
 }
 
-/// Why an item is not shown.
+/// Why an item is not shown. Topics are named by their titles, items by outlet and headline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, thiserror::Error)]
-#[serde(tag = "kind", content = "detail", rename_all = "snake_case")]
+#[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Reason {
     /// No topic wants it.
     #[error("matches no topic")]
     NoTopic,
-    /// An excluded word of the topic that would have taken it.
-    #[error("excluded by “{0}”")]
-    Excluded(String),
-    /// Its topic had better stories; the topic's title.
-    #[error("over the quota of “{0}”")]
-    OverQuota(String),
-    /// An earlier edition of this cadence showed it.
-    #[error("was in an earlier edition")]
-    AlreadyMailed,
+    /// It has a word of the topic, but is not about it.
+    #[error("below the floor of “{topic}” with a relevance of {percent} %")]
+    BelowFloor {
+        /// The topic that it matches best.
+        topic: String,
+        /// How well, of 100.
+        percent: u32,
+    },
+    /// It has a word that the topic which would have taken it excludes.
+    #[error("excluded from “{topic}” by “{word}”")]
+    Excluded {
+        /// The topic.
+        topic: String,
+        /// The word, as configured.
+        word: String,
+    },
+    /// It lacks a word that the topic which would have taken it requires.
+    #[error("lacks “{word}”, which “{topic}” requires")]
+    Lacks {
+        /// The topic.
+        topic: String,
+        /// The word, as configured.
+        word: String,
+    },
+    /// It has a mark that the configuration drops.
+    #[error("is {}, which the configuration drops", .mark.as_str())]
+    Marked {
+        /// The mark.
+        mark: Mark,
+    },
+    /// An earlier edition of this cadence showed it, or the story that it reports.
+    #[error("was shown in the edition of {}{}", .at.format("%-d %B"), .story.as_ref().map(|story| format!(" as “{story}”")).unwrap_or_default())]
+    Shown {
+        /// When that edition ended.
+        at: DateTime<Utc>,
+        /// The report that it showed, when it was another one.
+        story: Option<String>,
+    },
+    /// It repeats the text of another report, which is not shown either.
+    #[error("is a copy of “{of}”")]
+    Copy {
+        /// The other report.
+        of: String,
+    },
+    /// It reports the same event as another item, which is not shown either.
+    #[error("is the same story as “{lead}”")]
+    SameStory {
+        /// The other item.
+        lead: String,
+    },
+    /// Its topic had better stories.
+    #[error("over the quota of “{topic}”")]
+    OverQuota {
+        /// The topic.
+        topic: String,
+    },
 }

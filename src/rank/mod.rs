@@ -1,374 +1,541 @@
-//! Rank: items in, sections out. Pure and deterministic: the same items, topics and window give the same
-//! sections, in whatever order the items come.
+//! Rank: items in, sections out. Pure and deterministic: the same items, memory, topics and window give the same sections,
+//! in whatever order the items come.
 //!
-//! `terms` turns text into comparable words, `topic` says how well an item belongs, `story` folds the
-//! reports of one event, `score` weighs a story, and `compose` here picks.
+//! | file | says |
+//! |-|-|
+//! | `language`, `terms`, `rarity` | what language a text is in, its words as comparable terms, how rare they are at large |
+//! | `keyword`, `topic` | where keywords stand; how well items belong to topics |
+//! | `vocabulary`, `texts`, `rows` | what words are usual here; documents as vectors; their memory |
+//! | `copies`, `story` | which items repeat another one; which report the same event |
+//! | `update` | what is news in a story that readers know |
+//! | `interest`, `score`, `pick` | what readers discuss; what a story weighs; which stories are shown |
+//! | `similarity`, `follow` | how alike two texts are; “more like this” |
+//!
+//! [`compose`] here is the sentence that these make.
 
+mod copies;
+mod follow;
+mod interest;
+mod keyword;
+mod language;
+mod options;
+mod pick;
+mod rarity;
+mod rows;
 mod score;
+mod similarity;
 mod story;
 mod terms;
+mod texts;
 mod topic;
+mod update;
+mod vocabulary;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use crate::model::{Composition, Item, ItemKey, LeftOut, Reason, Section, Story, Topic, Window};
-use terms::Document;
-use topic::{Match, Matcher};
+use chrono::{DateTime, Utc};
+
+pub use follow::{Query, Searched};
+pub use interest::Interest;
+pub use language::Tongue;
+pub use options::{Options, Policy, Weights};
+pub use similarity::Similarity;
+pub use terms::terms;
+pub use vocabulary::vocabulary;
+
+use crate::model::{
+    Composition, Item, ItemKey, LeftOut, Mailed, Memory, Reason, Score, Section, Story, Topic,
+    Update, Vocabulary, Window,
+};
+use score::{Scorer, usual_comments};
+use terms::Batch;
+use texts::Texts;
+use topic::Relevance;
+use update::Report;
 
 /// Picks the stories of an edition.
 ///
-/// `mailed` are the items that earlier editions of the cadence showed; a report of the same event is old
-/// news and stays out. Each story stands in one section only: the one it matches best, the first of the
-/// configuration where two match alike.
-pub fn compose(items: &[Item], topics: &[Topic], window: Window, mailed: &[Item]) -> Composition {
-    let mut left_out = Vec::new();
-    let matchers: Vec<Matcher> = topics.iter().map(Matcher::new).collect();
-    let shown_before: HashSet<&ItemKey> = mailed.iter().map(|item| &item.key).collect();
+/// A story stands in one section only: that of the topic which its best report matches best, the first of the configuration
+/// where two match alike. What `memory` says was shown comes back only with real news.
+pub fn compose(
+    mut items: Vec<Item>,
+    memory: &Memory,
+    topics: &[Topic],
+    window: Window,
+    options: &Options,
+) -> Composition {
+    items.sort_by(|a, b| (a.published, &a.key).cmp(&(b.published, &b.key)));
     let mut seen = HashSet::new();
-    let mut candidates: Vec<Candidate<'_>> = mailed
+    items.retain(|item| seen.insert(item.key.clone()));
+    let mut reasons: Vec<Option<Reason>> = items
         .iter()
-        .filter(|item| seen.insert(&item.key))
-        .map(|item| Candidate {
-            item,
-            document: Document::new(item),
-            wanted: None,
-        })
+        .map(|item| refused_at_once(item, memory, options))
         .collect();
-    for item in items {
-        if shown_before.contains(&item.key) {
-            left_out.push(LeftOut {
-                item: item.clone(),
-                reason: Reason::AlreadyMailed,
-            });
-        } else if seen.insert(&item.key) {
-            let document = Document::new(item);
-            match best_topic(&matchers, item, &document) {
-                Ok(wanted) => candidates.push(Candidate {
-                    item,
-                    document,
-                    wanted: Some(wanted),
-                }),
-                Err(reason) => left_out.push(LeftOut {
-                    item: item.clone(),
-                    reason,
-                }),
+    for item in &mut items {
+        item.mark = item
+            .mark
+            .filter(|mark| options.policy(*mark) != Policy::Keep);
+    }
+
+    let mut entrants = entrants(&items, &reasons, memory);
+    let all: Vec<&Item> = entrants.iter().map(|entrant| entrant.item).collect();
+    let mut batch = Batch::read(all.iter().copied(), &options.languages);
+    topic::relevance(&mut batch, &all, topics, |topic, relevance| {
+        for (entrant, relevance) in entrants.iter_mut().zip(relevance) {
+            entrant.consider(topic, topics, relevance, options.floor);
+        }
+    });
+    let subjects = keyword::terms(&mut batch, topics);
+    let texts = Texts::of(&batch, &memory.vocabulary, &subjects);
+
+    let mut scorer = Scorer {
+        options,
+        window,
+        interest: Interest::of(&memory.votes),
+        usual_comments: usual_comments(
+            memory
+                .votes
+                .iter()
+                .map(|vote| vote.count)
+                .chain(all.iter().filter_map(|item| item.comments)),
+        ),
+    };
+    let mut drafts: Vec<Vec<Draft<'_>>> = topics.iter().map(|_| Vec::new()).collect();
+    for group in groups(&texts, &batch, &entrants) {
+        match draft(&batch, &entrants, &group, &mut scorer) {
+            Drafted::Story(draft) => drafts[draft.topic].push(draft),
+            Drafted::Known { at, story } => {
+                for place in group {
+                    if let Origin::New(index) = entrants[place].origin
+                        && entrants[place].wanted.is_some()
+                    {
+                        let story = Some(story.to_owned());
+                        reasons[index] = Some(Reason::Shown { at, story });
+                    }
+                }
+            }
+            Drafted::Unwanted => {}
+        }
+    }
+    let mailed: Vec<usize> = (0..entrants.len())
+        .filter(|place| matches!(entrants[*place].origin, Origin::Mailed(_)))
+        .collect();
+    let picked = pick::pick(drafts, topics, &texts, &batch, &mailed, options);
+    for draft in &picked.left_out {
+        draft.give_reasons(topics, &mut reasons);
+    }
+    for entrant in &entrants {
+        if let Origin::New(index) = entrant.origin {
+            let reason = &mut reasons[index];
+            if reason.is_none() && entrant.wanted.is_none() {
+                *reason = Some(
+                    entrant
+                        .refusal
+                        .clone()
+                        .map_or(Reason::NoTopic, |(_, reason)| reason),
+                );
             }
         }
     }
-    candidates.sort_by(|a, b| {
-        let order = a.item.published.cmp(&b.item.published);
-        order.then_with(|| a.item.key.cmp(&b.item.key))
-    });
-
-    let documents: Vec<&Document> = candidates.iter().map(|c| &c.document).collect();
-    let mut by_topic: Vec<Vec<Story>> = topics.iter().map(|_| Vec::new()).collect();
-    for members in story::cluster(&documents) {
-        let members: Vec<&Candidate<'_>> = members
-            .into_iter()
-            .map(|index| &candidates[index])
-            .collect();
-        let new = members.iter().filter(|member| member.wanted.is_some());
-        let reports: Vec<&Item> = new.map(|member| member.item).collect();
-        if reports.len() < members.len() {
-            left_out.extend(reports.into_iter().map(|item| LeftOut {
-                item: item.clone(),
-                reason: Reason::AlreadyMailed,
-            }));
-            continue;
-        }
-        let wanted = members.iter().filter_map(|member| member.wanted);
-        let best = wanted.reduce(|best, other| {
-            let better = other.relevance > best.relevance
-                || (other.relevance == best.relevance && other.topic < best.topic);
-            if better { other } else { best }
-        });
-        if let Some(best) = best {
-            by_topic[best.topic].push(story(&reports, best.relevance, window));
-        }
-    }
-
-    let mut sections = Vec::new();
-    for (topic, mut stories) in topics.iter().zip(by_topic) {
-        stories.sort_by(|a, b| {
-            let newest = |story: &Story| story.items().map(|item| item.published).max();
-            b.score
-                .total
-                .total_cmp(&a.score.total)
-                .then_with(|| newest(b).cmp(&newest(a)))
-                .then_with(|| a.lead.key.cmp(&b.lead.key))
-        });
-        for story in stories.split_off(topic.stories.min(stories.len())) {
-            let reason = Reason::OverQuota(topic.title.clone());
-            left_out.extend(story.items().map(|item| LeftOut {
-                item: item.clone(),
-                reason: reason.clone(),
-            }));
-        }
-        if !stories.is_empty() {
-            sections.push(Section {
-                topic: topic.id.clone(),
-                title: topic.title.clone(),
-                stories,
-            });
-        }
-    }
-    left_out.sort_by(|a, b| {
-        b.item
-            .published
-            .cmp(&a.item.published)
-            .then_with(|| a.item.key.cmp(&b.item.key))
-    });
+    let sections = sections(topics, picked.sections);
+    let left_out = left_out(items, reasons, &sections);
     Composition { sections, left_out }
 }
 
+/// How well each of `items` matches each of `topics`, from 0 to 1, as [`compose`] sees it before it asks for evidence.
+pub fn relevance(items: &[Item], topics: &[Topic], languages: &[Tongue]) -> Vec<Vec<f64>> {
+    let all: Vec<&Item> = items.iter().collect();
+    let mut batch = Batch::read(items.iter(), languages);
+    let mut values = Vec::with_capacity(topics.len());
+    topic::relevance(&mut batch, &all, topics, |_, relevance| {
+        values.push(relevance.iter().map(|relevance| relevance.value).collect());
+    });
+    values
+}
+
+/// Which of `items` report the same event, as [`compose`] sees it: lists of places, each in the order of time.
+pub fn stories(items: &[Item], vocabulary: &Vocabulary, languages: &[Tongue]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..items.len()).collect();
+    order.sort_by(|a, b| {
+        (items[*a].published, &items[*a].key).cmp(&(items[*b].published, &items[*b].key))
+    });
+    let batch = Batch::read(order.iter().map(|place| &items[*place]), languages);
+    let texts = Texts::of(&batch, vocabulary, &HashSet::new());
+    let places: Vec<usize> = (0..items.len()).collect();
+    let mut stories = fold_and_cluster(&texts, &batch, &places);
+    stories
+        .iter_mut()
+        .flatten()
+        .for_each(|place| *place = order[*place]);
+    stories
+}
+
 /// An item that takes part in the search for stories.
-struct Candidate<'a> {
+struct Entrant<'a> {
     item: &'a Item,
-    document: Document,
-    /// The topic that wants it; `None` for one that an earlier edition showed.
+    origin: Origin,
     wanted: Option<Wanted>,
+    /// Why the topic that it matches best does not want it, and how well it matches.
+    refusal: Option<(f64, Reason)>,
+}
+
+/// Where an entrant comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    /// Of this window; its place among the items.
+    New(usize),
+    /// Readers have seen it, in the edition that ended then.
+    Mailed(DateTime<Utc>),
 }
 
 /// A topic's interest in an item.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Wanted {
     /// The place of the topic in the configuration.
     topic: usize,
     relevance: f64,
 }
 
-/// The topic that `item` matches best, or why it belongs to none.
-fn best_topic(matchers: &[Matcher], item: &Item, document: &Document) -> Result<Wanted, Reason> {
-    let mut best: Option<Wanted> = None;
-    let mut excluded = None;
-    for (topic, matcher) in matchers.iter().enumerate() {
-        match matcher.relevance(item, document) {
-            Match::Relevant(relevance) if best.is_none_or(|best| relevance > best.relevance) => {
-                best = Some(Wanted { topic, relevance });
+impl Entrant<'_> {
+    /// Takes note of what a topic says about it.
+    fn consider(&mut self, place: usize, topics: &[Topic], relevance: &Relevance, floor: f64) {
+        if !relevance.belongs || matches!(self.origin, Origin::Mailed(_)) {
+            return;
+        }
+        let topic = &topics[place];
+        let title = || topic.title.clone();
+        let value = relevance.value;
+        let refusal = if let Some(which) = relevance.excluded {
+            let word = topic.exclude[which].written.clone();
+            Reason::Excluded {
+                topic: title(),
+                word,
             }
-            Match::Excluded(word) => excluded = excluded.or(Some(Reason::Excluded(word))),
-            Match::Relevant(_) | Match::None => {}
+        } else if let Some(which) = relevance.lacking {
+            let word = topic.keywords[which].written.clone();
+            Reason::Lacks {
+                topic: title(),
+                word,
+            }
+        } else if value < floor && !topic.keywords.is_empty() {
+            let percent = (value * 100.0).round() as u32;
+            Reason::BelowFloor {
+                topic: title(),
+                percent,
+            }
+        } else {
+            if self.wanted.is_none_or(|wanted| value > wanted.relevance) {
+                self.wanted = Some(Wanted {
+                    topic: place,
+                    relevance: value,
+                });
+            }
+            return;
+        };
+        if self.refusal.as_ref().is_none_or(|(best, _)| value > *best) {
+            self.refusal = Some((value, refusal));
         }
     }
-    best.ok_or_else(|| excluded.unwrap_or(Reason::NoTopic))
+
+    /// Whether it may stand beside the reports of a story: everything but what a topic keeps out.
+    fn may_join(&self) -> bool {
+        let kept_out = |(_, reason): &(f64, Reason)| {
+            matches!(reason, Reason::Excluded { .. } | Reason::Lacks { .. })
+        };
+        self.wanted.is_some() || !self.refusal.as_ref().is_some_and(kept_out)
+    }
 }
 
-/// Makes a story of reports that come earliest first. Its lead is a publisher's own item, and of these the fullest
-/// report: the one whose excerpt tells most; among equals the earliest.
-fn story(reports: &[&Item], relevance: f64, window: Window) -> Story {
-    let fullness = |item: &Item| (!item.relayed, item.summary.chars().count().min(400) / 40);
-    let lead = reports.iter().copied().reduce(|lead, other| {
-        if fullness(other) > fullness(lead) {
+/// Why an item takes no part, whatever its words are.
+fn refused_at_once(item: &Item, memory: &Memory, options: &Options) -> Option<Reason> {
+    if let Some(mark) = item
+        .mark
+        .filter(|mark| options.policy(*mark) == Policy::Drop)
+    {
+        return Some(Reason::Marked { mark });
+    }
+    let shown = memory
+        .mailed
+        .iter()
+        .filter(|mailed| mailed.item.key == item.key);
+    shown
+        .map(|mailed| mailed.at)
+        .max()
+        .map(|at| Reason::Shown { at, story: None })
+}
+
+/// The items that nothing is against yet and those that readers have seen, earliest first.
+fn entrants<'a>(
+    items: &'a [Item],
+    reasons: &[Option<Reason>],
+    memory: &'a Memory,
+) -> Vec<Entrant<'a>> {
+    let mut shown: HashMap<&ItemKey, &Mailed> = HashMap::new();
+    for mailed in &memory.mailed {
+        let latest = shown.entry(&mailed.item.key).or_insert(mailed);
+        if mailed.at > latest.at {
+            *latest = mailed;
+        }
+    }
+    let known = shown
+        .into_values()
+        .map(|mailed| (&mailed.item, Origin::Mailed(mailed.at)));
+    let new = items
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| reasons[*index].is_none());
+    let new = new.map(|(index, item)| (item, Origin::New(index)));
+    let mut entrants: Vec<Entrant<'a>> = known
+        .chain(new)
+        .map(|(item, origin)| Entrant {
+            item,
+            origin,
+            wanted: None,
+            refusal: None,
+        })
+        .collect();
+    entrants.sort_by(|a, b| (a.item.published, &a.item.key).cmp(&(b.item.published, &b.item.key)));
+    entrants
+}
+
+/// The entrants that report the same event.
+fn groups(texts: &Texts, batch: &Batch, entrants: &[Entrant<'_>]) -> Vec<Vec<usize>> {
+    let places: Vec<usize> = (0..entrants.len())
+        .filter(|place| entrants[*place].may_join())
+        .collect();
+    fold_and_cluster(texts, batch, &places)
+}
+
+/// Copies fold first: a thousand of them are one report, and cost as much.
+fn fold_and_cluster(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Vec<usize>> {
+    let firsts = copies::fold(&batch.documents, places);
+    let mut copies: HashMap<usize, Vec<usize>> = HashMap::new();
+    let mut distinct = Vec::new();
+    for (&place, first) in places.iter().zip(firsts) {
+        if first == place {
+            distinct.push(place);
+        } else {
+            copies.entry(first).or_default().push(place);
+        }
+    }
+    let mut stories = story::cluster(texts, batch, &distinct);
+    for story in &mut stories {
+        let more: Vec<usize> = story
+            .iter()
+            .filter_map(|place| copies.remove(place))
+            .flatten()
+            .collect();
+        story.extend(more);
+        story.sort_unstable();
+    }
+    stories
+}
+
+/// A story before it is known whether it will be shown.
+struct Draft<'a> {
+    /// The place of its topic in the configuration.
+    topic: usize,
+    /// The lead among all entrants.
+    lead: usize,
+    /// Its reports, earliest first.
+    reports: Vec<Draftee<'a>>,
+    update: Option<Update>,
+    score: Score,
+}
+
+/// A report in a draft.
+struct Draftee<'a> {
+    place: usize,
+    /// Its place among the items.
+    index: usize,
+    item: &'a Item,
+    /// The place of the report whose text it repeats.
+    copy_of: Option<usize>,
+}
+
+impl<'a> Draft<'a> {
+    fn lead_item(&self) -> &'a Item {
+        let lead = self.reports.iter().find(|report| report.place == self.lead);
+        lead.expect("the lead is one of the reports").item
+    }
+
+    fn title_of(&self, place: usize) -> Option<&'a str> {
+        let found = self.reports.iter().find(|report| report.place == place);
+        found.map(|report| report.item.title.as_str())
+    }
+
+    /// Says why none of its reports is shown.
+    fn give_reasons(&self, topics: &[Topic], reasons: &mut [Option<Reason>]) {
+        let lead = self.lead_item();
+        for report in &self.reports {
+            let copied = report.copy_of.and_then(|place| self.title_of(place));
+            reasons[report.index] = Some(if report.place == self.lead {
+                let topic = topics[self.topic].title.clone();
+                Reason::OverQuota { topic }
+            } else if let Some(of) = copied {
+                Reason::Copy { of: of.to_owned() }
+            } else {
+                let lead = lead.title.clone();
+                Reason::SameStory { lead }
+            });
+        }
+    }
+
+    fn into_story(self) -> Story {
+        let lead = self.lead_item();
+        let keys: HashMap<usize, &ItemKey> = self
+            .reports
+            .iter()
+            .map(|report| (report.place, &report.item.key))
+            .collect();
+        let copies = self.reports.iter().filter_map(|report| {
+            let original = keys.get(&report.copy_of?)?;
+            Some((report.item.key.clone(), (*original).clone()))
+        });
+        let others = self
+            .reports
+            .iter()
+            .filter(|report| report.place != self.lead);
+        Story {
+            lead: lead.clone(),
+            others: others.map(|report| report.item.clone()).collect(),
+            copies: copies.collect(),
+            update: self.update,
+            score: self.score,
+        }
+    }
+}
+
+/// What comes of a group of entrants.
+enum Drafted<'a> {
+    /// A story.
+    Story(Draft<'a>),
+    /// Readers have seen it on that edition under that headline, and there is no news.
+    Known { at: DateTime<Utc>, story: &'a str },
+    /// No topic wants any of it.
+    Unwanted,
+}
+
+fn draft<'a>(
+    batch: &Batch,
+    entrants: &[Entrant<'a>],
+    group: &[usize],
+    scorer: &mut Scorer<'_>,
+) -> Drafted<'a> {
+    let wanted = group.iter().filter_map(|place| entrants[*place].wanted);
+    let best = wanted.reduce(|best, other| {
+        let better = other.relevance > best.relevance
+            || (other.relevance == best.relevance && other.topic < best.topic);
+        if better { other } else { best }
+    });
+    let Some(best) = best else {
+        return Drafted::Unwanted;
+    };
+    let documents: Vec<_> = group.iter().map(|place| &batch.documents[*place]).collect();
+    let copies = copies::within(&documents);
+    let mut reports = Vec::new();
+    let mut known = Vec::new();
+    let mut shown: Option<(DateTime<Utc>, &Item)> = None;
+    for (&place, copy_of) in group.iter().zip(&copies) {
+        let item = entrants[place].item;
+        match entrants[place].origin {
+            Origin::New(index) => reports.push(Draftee {
+                place,
+                index,
+                item,
+                copy_of: copy_of.map(|original| group[original]),
+            }),
+            Origin::Mailed(at) => {
+                known.push(&batch.documents[place]);
+                if shown.is_none_or(|(latest, _)| at > latest) {
+                    shown = Some((at, item));
+                }
+            }
+        }
+    }
+    let mut update = None;
+    if let Some((at, item)) = shown {
+        let originals = reports.iter().filter(|report| report.copy_of.is_none());
+        let now: Vec<Report<'_>> = originals
+            .map(|report| Report {
+                item: report.item,
+                document: &batch.documents[report.place],
+            })
+            .collect();
+        update = update::update(batch, &known, &now, at);
+        if update.is_none() {
+            return Drafted::Known {
+                at,
+                story: &item.title,
+            };
+        }
+    }
+    let lead = lead(&reports, entrants);
+    let items: Vec<&Item> = reports.iter().map(|report| report.item).collect();
+    let outlets: HashSet<&str> = reports
+        .iter()
+        .filter(|report| report.copy_of.is_none())
+        .map(|report| report.item.source.as_str())
+        .collect();
+    Drafted::Story(Draft {
+        topic: best.topic,
+        lead,
+        update,
+        score: scorer.score(&items, outlets.len(), best.relevance),
+        reports,
+    })
+}
+
+/// The report to show, of those that a topic wants: one in its own words over a copy, the publisher's own over an aggregator's,
+/// free over paid, fuller over thinner; among equals the earliest.
+fn lead(reports: &[Draftee<'_>], entrants: &[Entrant<'_>]) -> usize {
+    let worth = |report: &Draftee<'_>| (report.copy_of.is_none(), report.item.showing());
+    let wanted = reports
+        .iter()
+        .filter(|report| entrants[report.place].wanted.is_some());
+    let best = wanted.reduce(|best, other| {
+        if worth(other) > worth(best) {
             other
         } else {
-            lead
+            best
         }
     });
-    let lead = lead.expect("a story has at least one item").clone();
-    let others: Vec<Item> = reports
+    best.expect("a topic wants one of the reports").place
+}
+
+/// The sections that have a story.
+fn sections(topics: &[Topic], picked: Vec<Vec<Draft<'_>>>) -> Vec<Section> {
+    let filled = topics
         .iter()
-        .filter(|item| item.key != lead.key)
-        .map(|item| (*item).clone())
-        .collect();
-    let mut story = Story {
-        lead,
-        others,
-        score: score::score(relevance, 0, 0.0),
+        .zip(picked)
+        .filter(|(_, drafts)| !drafts.is_empty());
+    let section = |(topic, drafts): (&Topic, Vec<Draft<'_>>)| Section {
+        topic: topic.id.clone(),
+        title: topic.title.clone(),
+        stories: drafts.into_iter().map(Draft::into_story).collect(),
     };
-    // Without a date a report cannot claim to be recent.
-    let dated = story.items().filter(|item| item.dated);
-    let newest = dated
-        .map(|item| item.published)
-        .max()
-        .unwrap_or(window.since);
-    story.score = score::score(relevance, story.sources(), score::place_in(window, newest));
-    story
+    filled.map(section).collect()
+}
+
+/// Every item that no section shows with its reason, newest first.
+fn left_out(items: Vec<Item>, reasons: Vec<Option<Reason>>, sections: &[Section]) -> Vec<LeftOut> {
+    let stories = sections.iter().flat_map(|section| &section.stories);
+    let shown: HashSet<&ItemKey> = stories
+        .flat_map(Story::items)
+        .map(|item| &item.key)
+        .collect();
+    let rest = items
+        .into_iter()
+        .zip(reasons)
+        .filter(|(item, _)| !shown.contains(&item.key));
+    let left_out = rest.map(|(item, reason)| LeftOut {
+        item,
+        reason: reason.unwrap_or(Reason::NoTopic),
+    });
+    left_out.rev().collect()
 }
 
 #[cfg(test)]
-mod fixtures {
-    use std::collections::BTreeSet;
-
-    use chrono::DateTime;
-
-    use super::*;
-    use crate::model::{FeedKey, TopicId};
-
-    pub(super) fn item(title: &str, language: &str) -> Item {
-        let at = DateTime::parse_from_rfc3339("2026-11-20T06:00:00Z")
-            .unwrap()
-            .to_utc();
-        Item {
-            key: ItemKey::of(title),
-            feeds: BTreeSet::from([FeedKey("feed".into())]),
-            source: "Source".into(),
-            title: title.into(),
-            url: Some("https://example.org/".into()),
-            summary: String::new(),
-            words: 0,
-            author: None,
-            language: Some(language.into()),
-            published: at,
-            dated: true,
-            image: None,
-            comments_url: None,
-            comments: None,
-            mark: None,
-            relayed: false,
-            arrived: at,
-        }
-    }
-
-    pub(super) fn topic(id: &str) -> Topic {
-        Topic {
-            id: TopicId(id.into()),
-            title: id.to_uppercase(),
-            keywords: Vec::new(),
-            exclude: Vec::new(),
-            stories: 10,
-            feeds: Vec::new(),
-        }
-    }
-}
-
+mod fixtures;
 #[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-    use proptest::prelude::*;
-
-    use super::fixtures::{item, topic};
-    use super::*;
-
-    fn window() -> Window {
-        let until = item("", "de").published;
-        Window {
-            since: until - TimeDelta::days(1),
-            until,
-        }
-    }
-
-    fn from(source: &str, title: &str) -> Item {
-        Item {
-            key: ItemKey::of(&format!("{source}{title}")),
-            source: source.into(),
-            ..item(title, "de")
-        }
-    }
-
-    fn keyworded(id: &str, keyword: &str) -> Topic {
-        Topic {
-            keywords: vec![keyword.into()],
-            ..topic(id)
-        }
-    }
-
-    #[test]
-    fn a_story_that_more_outlets_report_stands_higher() {
-        let items = [
-            from("A", "KI malt Bilder von Katzen"),
-            from("B", "Nordlicht stellt KI Polaris vor"),
-            from("C", "KI Polaris von Nordlicht vorgestellt"),
-        ];
-        let composition = compose(&items, &[keyworded("ki", "KI")], window(), &[]);
-        let stories = &composition.sections[0].stories;
-        assert_eq!(
-            stories.iter().map(Story::sources).collect::<Vec<_>>(),
-            [2, 1]
-        );
-    }
-
-    #[test]
-    fn a_story_stands_only_where_it_matches_best() {
-        let items = [Item {
-            summary: "Ein Angriff auf Behörden.".into(),
-            ..from("A", "KI erkennt Krebs")
-        }];
-        let topics = [keyworded("security", "Angriff"), keyworded("ki", "KI")];
-        let composition = compose(&items, &topics, window(), &[]);
-        assert_eq!(
-            composition
-                .sections
-                .iter()
-                .map(|s| s.topic.as_str())
-                .collect::<Vec<_>>(),
-            ["ki"]
-        );
-    }
-
-    #[test]
-    fn what_is_not_shown_has_a_reason() {
-        let items = [
-            from("A", "KI eins"),
-            from("A", "Rosen im Herbst schneiden"),
-            from("A", "KI war gestern schon da"),
-            from("A", "KI zum Verschenken: Gewinnspiel"),
-        ];
-        let topic = Topic {
-            exclude: vec!["Gewinnspiel".into()],
-            stories: 0,
-            ..keyworded("ki", "KI")
-        };
-        let mailed = [items[2].clone()];
-        let composition = compose(&items, &[topic], window(), &mailed);
-        assert!(composition.sections.is_empty());
-        let reason = |title: &str| {
-            composition
-                .left_out
-                .iter()
-                .find(|l| l.item.title == title)
-                .map(|l| l.reason.clone())
-        };
-        assert_eq!(reason("KI eins"), Some(Reason::OverQuota("KI".into())));
-        assert_eq!(reason("Rosen im Herbst schneiden"), Some(Reason::NoTopic));
-        assert_eq!(
-            reason("KI war gestern schon da"),
-            Some(Reason::AlreadyMailed)
-        );
-        assert_eq!(
-            reason("KI zum Verschenken: Gewinnspiel"),
-            Some(Reason::Excluded("Gewinnspiel".into()))
-        );
-    }
-
-    #[test]
-    fn a_report_of_a_story_that_was_mailed_is_old_news() {
-        let mailed = [from("A", "Nordlicht stellt KI Polaris vor")];
-        let late = [from("B", "KI Polaris von Nordlicht vorgestellt")];
-        let composition = compose(&late, &[keyworded("ki", "KI")], window(), &mailed);
-        assert!(composition.sections.is_empty());
-        let reasons: Vec<_> = composition
-            .left_out
-            .iter()
-            .map(|left| (&left.item, &left.reason))
-            .collect();
-        assert_eq!(
-            reasons,
-            [(&late[0], &Reason::AlreadyMailed)],
-            "what was mailed is not left out again"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn the_order_of_the_items_changes_nothing_and_none_is_lost(
-            words in proptest::collection::vec("(KI|Polaris|Nordlicht|Gesetz|Angriff|neu|heute)( (KI|Polaris|Nordlicht|Gesetz|Angriff)){0,5}", 0..25),
-            seed in any::<u64>(),
-        ) {
-            let topics = [Topic { stories: 3, ..keyworded("ki", "KI") }, keyworded("security", "Angriff")];
-            let items: Vec<Item> = words.iter().enumerate().map(|(i, title)| {
-                let minutes = TimeDelta::minutes(i64::try_from(i % 4).unwrap());
-                Item { published: window().until - minutes, ..from(&format!("S{}", i % 5), &format!("{title} {}", i / 3)) }
-            }).collect();
-            let mut shuffled = items.clone();
-            shuffled.sort_by_key(|item| ItemKey::of(&format!("{seed}{}", item.key.as_str())));
-            let composition = compose(&items, &topics, window(), &[]);
-            prop_assert_eq!(&composition, &compose(&shuffled, &topics, window(), &[]));
-
-            let distinct: HashSet<ItemKey> = items.iter().map(|item| item.key.clone()).collect();
-            let shown = composition.sections.iter().flat_map(|s| &s.stories).flat_map(Story::items).map(|item| &item.key);
-            let placed: Vec<&ItemKey> = shown.chain(composition.left_out.iter().map(|l| &l.item.key)).collect();
-            prop_assert_eq!(placed.len(), distinct.len());
-            prop_assert!(composition.sections.iter().flat_map(|s| &s.stories).all(|s| s.score.total.is_finite()));
-        }
-    }
-}
+mod tests;

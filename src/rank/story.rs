@@ -1,97 +1,200 @@
 //! Which items report the same event.
 //!
-//! The two most similar stories become one, as long as their reports are similar *on average*. Average
-//! rather than best similarity is what keeps a chain "A is like B, B is like C" from merging unrelated events; a false
-//! merge claims corroboration that does not exist, so the thresholds are on the careful side.
+//! The two most similar stories become one, as long as their reports are similar *on average*. Average rather than best
+//! similarity is what keeps a chain "A is like B, B is like C" from merging unrelated events; a false merge claims
+//! corroboration that does not exist.
 //!
-//! Reports in different languages are compared by the words that both languages use, which are names,
-//! numbers and the words of the trade. There are few of them, so more must be shared.
+//! Two things must hold for a pair of reports. They must be alike for texts of their length: two headlines that share a
+//! fifth of their words are about one event, two long texts are not. And what they share must be no accident: the rarer the
+//! words, the less, and the more pairs there are, the more is needed. Once earlier days have told what is usual, a word that a pair
+//! of items would share by chance is not enough even in a small batch.
+//!
+//! Reports in different languages are compared by the words that both languages use, which are names, numbers and the
+//! words of the trade. There are few of them, so more must be shared.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BinaryHeap};
 
-use super::terms::Document;
-use crate::model::Language;
+use super::terms::{Batch, TermId};
+use super::texts::Texts;
 
-/// What makes two reports one story.
-struct Rule {
-    /// The average cosine similarity from which on two stories are one.
-    join: f64,
-    /// How many telling words two reports must share, whatever their cosine says: two short headlines can
-    /// be alike through a single rare word.
-    shared: usize,
-}
+/// From which cosine on two reports are alike, by the number of their terms: `AT_HEADLINES` for two headlines of eight
+/// terms, and more by `SLOPE` for each time that texts are e times longer.
+const AT_HEADLINES: f32 = 0.075;
+const HEADLINE_TERMS: f32 = 8.0;
+const SLOPE: f32 = 0.075;
+const LEAST: f32 = 0.07;
 
-const SAME_LANGUAGE: Rule = Rule {
-    join: 0.13,
-    shared: 2,
-};
-const ACROSS_LANGUAGES: Rule = Rule {
-    join: 0.30,
-    shared: 3,
-};
+/// The same for reports in different languages, of the words that both use.
+const ACROSS_LANGUAGES: f32 = 0.30;
+const SHARED_ACROSS_LANGUAGES: usize = 3;
 
-/// How many of a document's words, the rarest, lead to others that it is compared with.
-const LEADING_WORDS: usize = 12;
+/// In batches of up to so many items one shared word may do; beyond, the evidence that a pair must have grows by `CAUTION`
+/// for each time that the batch is e times larger.
+const SMALL_BATCH: f32 = 80.0;
+const CAUTION: f32 = 3.0;
 
-/// How many other documents, the latest, each of these words leads to.
-const HOLDERS: usize = 40;
+/// What a topic looks for is never enough alone.
+const LEAST_EVIDENCE: f32 = 1.0;
 
-/// Groups `documents` (earliest first) into stories; each is a list of indices, in order.
-pub(super) fn cluster(documents: &[&Document]) -> Vec<Vec<usize>> {
-    let mut stories = Agglomeration::of(documents);
+/// How many of a document's terms, the rarest, lead to others that it is compared with.
+const LEADING_TERMS: usize = 16;
+
+/// How many other documents, the latest, each of these terms leads to: what a thousand items have in common tells none of
+/// them apart, and all pairs would be a million.
+const HOLDERS: usize = 64;
+
+/// Groups the documents that `places` names (earliest first) into stories; each is a list of places, in order.
+pub(super) fn cluster(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Vec<usize>> {
+    let pairs = pairs(texts, batch, places);
+    let mut stories = Agglomeration::of(places.len(), &pairs);
     stories.merge();
-    stories.members.into_iter().flatten().collect()
+    let groups = stories.members.into_iter().flatten();
+    groups
+        .map(|group| group.into_iter().map(|member| places[member]).collect())
+        .collect()
 }
 
-/// Average-link agglomeration over the pairs that have anything in common: the two most similar stories
-/// become one, until none are similar enough.
+/// Two members of `places` with how similar they are, in units of the similarity from which on they are alike.
+type Edge = (usize, usize, f32);
+
+fn pairs(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Edge> {
+    let across = Neutral::of(texts, batch);
+    let mut needed = (CAUTION * (places.len() as f32 / SMALL_BATCH).ln()).max(LEAST_EVIDENCE);
+    if texts.experienced {
+        needed = needed.max((places.len() as f32).ln());
+    }
+    let mut holders: Vec<Vec<u32>> = vec![Vec::new(); batch.lexicon.term_count()];
+    let mut evidence = vec![0.0_f32; places.len()];
+    let mut edges = Vec::new();
+    let mut touched: Vec<u32> = Vec::new();
+    for (index, &place) in places.iter().enumerate() {
+        let leading = leading_terms(texts, place);
+        for term in &leading {
+            let term_evidence = texts.evidence(*term);
+            for &other in holders[term.index()].iter().rev().take(HOLDERS) {
+                let sum = &mut evidence[other as usize];
+                if *sum == 0.0 {
+                    touched.push(other);
+                }
+                *sum += term_evidence.max(f32::MIN_POSITIVE);
+            }
+        }
+        touched.sort_unstable();
+        for other in touched.drain(..) {
+            let other = other as usize;
+            // The leading terms are the rarest, so they hold most of the evidence there is.
+            let likely = std::mem::take(&mut evidence[other]) * 2.0 >= needed;
+            if likely
+                && let Some(similarity) =
+                    similarity(texts, batch, &across, needed, place, places[other])
+            {
+                edges.push((other, index, similarity));
+            }
+        }
+        for term in leading {
+            holders[term.index()]
+                .push(u32::try_from(index).expect("a batch has fewer than four billion items"));
+        }
+    }
+    edges
+}
+
+/// The rarest terms of a document among those that others have too.
+fn leading_terms(texts: &Texts, place: usize) -> Vec<TermId> {
+    let mut terms: Vec<(u32, TermId)> = texts
+        .vectors
+        .row(place)
+        .iter()
+        .map(|(term, _)| (texts.frequency(*term), *term))
+        .filter(|(frequency, _)| *frequency > 1)
+        .collect();
+    terms.sort_unstable();
+    terms.truncate(LEADING_TERMS);
+    terms.into_iter().map(|(_, term)| term).collect()
+}
+
+/// How similar two documents are, in units of the similarity from which on they are alike; `None` when what they share
+/// can be an accident.
+fn similarity(
+    texts: &Texts,
+    batch: &Batch,
+    across: &Neutral,
+    needed: f32,
+    a: usize,
+    b: usize,
+) -> Option<f32> {
+    let (mut cosine, mut evidence, mut count) = (0.0, 0.0, 0);
+    for (term, one, other) in texts.shared(a, b) {
+        cosine += one * other;
+        evidence += texts.evidence(term);
+        count += 1;
+    }
+    if evidence < needed {
+        return None;
+    }
+    if batch.documents[a].tongue == batch.documents[b].tongue {
+        let terms = (texts.vectors.row(a).len() as f32 * texts.vectors.row(b).len() as f32).sqrt();
+        let alike = (AT_HEADLINES + SLOPE * (terms.max(1.0) / HEADLINE_TERMS).ln()).max(LEAST);
+        Some(cosine / alike)
+    } else {
+        let norm = across.norms[a] * across.norms[b];
+        (count >= SHARED_ACROSS_LANGUAGES && norm > 0.0).then(|| cosine / norm / ACROSS_LANGUAGES)
+    }
+}
+
+/// What of each document is said in the words of several languages.
+struct Neutral {
+    /// The length of the vector of these terms alone.
+    norms: Vec<f32>,
+}
+
+impl Neutral {
+    fn of(texts: &Texts, batch: &Batch) -> Self {
+        let tongue = |place: usize| {
+            1_u16
+                << batch.documents[place]
+                    .tongue
+                    .map_or(15, |tongue| tongue as u16)
+        };
+        let mut tongues = vec![0_u16; batch.lexicon.term_count()];
+        for (place, vector) in texts.vectors.iter().enumerate() {
+            for (term, _) in vector {
+                tongues[term.index()] |= tongue(place);
+            }
+        }
+        let shared = |term: &TermId| tongues[term.index()].count_ones() > 1;
+        let norm = |vector: &[(TermId, f32)]| {
+            let squares = vector
+                .iter()
+                .filter(|(term, _)| shared(term))
+                .map(|(_, weight)| weight * weight);
+            squares.sum::<f32>().sqrt()
+        };
+        Self {
+            norms: texts.vectors.iter().map(norm).collect(),
+        }
+    }
+}
+
+/// Average-link agglomeration over the pairs that have anything in common: the two most similar stories become one,
+/// until none are similar enough.
 struct Agglomeration {
     /// The documents of each story, in order; `None` when it has gone into another.
     members: Vec<Option<Vec<usize>>>,
-    /// For each story and each other one, the sum of the similarities of their documents, in units of
-    /// the rule's threshold, so that both kinds of similarity can be averaged.
+    /// For each story and each other one, the sum of the similarities of their documents.
     sums: Vec<BTreeMap<usize, f64>>,
 }
 
 impl Agglomeration {
-    fn of(documents: &[&Document]) -> Self {
-        let frequencies = Frequencies::of(documents);
-        let vectors: Vec<Vectors<'_>> = documents
-            .iter()
-            .map(|document| frequencies.vectors(document))
-            .collect();
-        let mut sums = vec![BTreeMap::new(); documents.len()];
-        // Only documents that share a rare word are ever compared, and each with the last few of them: what
-        // a thousand items have in common tells none of them apart, and all pairs would be a million.
-        let mut holders: HashMap<&str, Vec<usize>> = HashMap::new();
-        for (index, vector) in vectors.iter().enumerate() {
-            let telling = frequencies.rarest(vector);
-            let recent = telling.iter().flat_map(|word| {
-                let holders = holders.get(word).map_or(&[][..], Vec::as_slice);
-                holders.iter().rev().take(HOLDERS).copied()
-            });
-            let candidates: BTreeSet<usize> = recent.collect();
-            for other in candidates {
-                let (rule, a, b) = if documents[index].language == documents[other].language {
-                    (SAME_LANGUAGE, &vector.all, &vectors[other].all)
-                } else {
-                    (ACROSS_LANGUAGES, &vector.neutral, &vectors[other].neutral)
-                };
-                let (cosine, shared) = compare(a, b);
-                if shared >= rule.shared {
-                    sums[index].insert(other, cosine / rule.join);
-                    sums[other].insert(index, cosine / rule.join);
-                }
-            }
-            for word in telling {
-                holders.entry(word).or_default().push(index);
-            }
+    fn of(documents: usize, pairs: &[Edge]) -> Self {
+        let mut sums = vec![BTreeMap::new(); documents];
+        for (a, b, similarity) in pairs {
+            sums[*a].insert(*b, f64::from(*similarity));
+            sums[*b].insert(*a, f64::from(*similarity));
         }
         Self {
-            members: (0..documents.len())
-                .map(|index| Some(vec![index]))
-                .collect(),
+            members: (0..documents).map(|index| Some(vec![index])).collect(),
             sums,
         }
     }
@@ -165,120 +268,39 @@ impl PartialOrd for Pair {
     }
 }
 
-type Vector<'a> = BTreeMap<&'a str, f64>;
-
-/// A document as vectors of length 1.
-struct Vectors<'a> {
-    /// Of all its telling words.
-    all: Vector<'a>,
-    /// Of those that documents in another language have too.
-    neutral: Vector<'a>,
-}
-
-/// The cosine of two vectors of length 1, and how many words they share.
-fn compare(a: &Vector<'_>, b: &Vector<'_>) -> (f64, usize) {
-    let (small, large) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    let products = small
-        .iter()
-        .filter_map(|(word, weight)| large.get(word).map(|other| weight * other));
-    products.fold((0.0, 0), |(sum, count), product| (sum + product, count + 1))
-}
-
-/// In how many documents each word occurs, and in which languages.
-struct Frequencies<'a> {
-    count: f64,
-    words: HashMap<&'a str, (usize, BTreeSet<Option<Language>>)>,
-}
-
-impl<'a> Frequencies<'a> {
-    fn of(documents: &[&'a Document]) -> Self {
-        let mut words: HashMap<&str, (usize, BTreeSet<_>)> = HashMap::new();
-        for document in documents {
-            for word in document.weights().into_keys() {
-                let (count, languages) = words.entry(word).or_default();
-                *count += 1;
-                languages.insert(document.language);
-            }
-        }
-        Self {
-            count: documents.len() as f64,
-            words,
-        }
-    }
-
-    /// The rarest words of a document; among equally rare ones, in the order of the alphabet.
-    fn rarest(&self, vectors: &Vectors<'a>) -> Vec<&'a str> {
-        let mut words: Vec<&str> = vectors.all.keys().copied().collect();
-        words.sort_by_key(|word| self.words[word].0);
-        // A word that nobody else has leads nowhere.
-        words.retain(|word| self.words[word].0 > 1);
-        words.truncate(LEADING_WORDS);
-        words
-    }
-
-    /// The weight of each word, times how rare it is here.
-    fn vectors(&self, document: &'a Document) -> Vectors<'a> {
-        let mut all = document.weights();
-        for (word, weight) in &mut all {
-            // Smoothed, so that in a batch of two a shared word still counts.
-            *weight *= ((self.count + 2.0) / (self.words[word].0 as f64 + 0.5)).ln();
-        }
-        let neutral = all
-            .iter()
-            .filter(|(word, _)| self.words[*word].1.len() > 1)
-            .map(|(word, weight)| (*word, *weight));
-        Vectors {
-            neutral: unit(neutral.collect()),
-            all: unit(all),
-        }
-    }
-}
-
-fn unit(mut vector: Vector<'_>) -> Vector<'_> {
-    let norm = vector
-        .values()
-        .map(|weight| weight * weight)
-        .sum::<f64>()
-        .sqrt();
-    if norm > 0.0 {
-        vector.values_mut().for_each(|weight| *weight /= norm);
-    }
-    vector
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::model::{Item, Vocabulary};
     use crate::rank::fixtures::item;
 
-    fn stories(titles: &[&str]) -> Vec<Vec<usize>> {
-        let documents: Vec<Document> = titles
-            .iter()
-            .map(|title| Document::new(&item(title, "de")))
-            .collect();
-        cluster(&documents.iter().collect::<Vec<_>>())
+    fn stories(items: &[Item]) -> Vec<Vec<usize>> {
+        crate::rank::stories(items, &Vocabulary::default(), &[])
+    }
+
+    fn report(title: &str, summary: &str, language: &str) -> Item {
+        Item {
+            summary: summary.into(),
+            ..item(title, language)
+        }
     }
 
     #[test]
     fn reports_of_one_event_fold_and_others_stay_apart() {
-        assert_eq!(
-            stories(&[
-                "Nordlicht stellt Sprachmodell Polaris vor",
-                "Bundestag beschließt Gesetz zu Rechenzentren",
-                "Polaris: Nordlicht veröffentlicht neues Sprachmodell",
-                "Rechenzentren: Bundestag stimmt für neues Gesetz",
-                "Wie man Pilze sammelt",
-            ]),
-            [vec![0, 2], vec![1, 3], vec![4]]
-        );
+        let titles = [
+            "Nordlicht stellt Sprachmodell Polaris vor",
+            "Bundestag beschließt Gesetz zu Rechenzentren",
+            "Polaris: Nordlicht veröffentlicht neues Sprachmodell",
+            "Rechenzentren: Bundestag stimmt für neues Gesetz",
+            "Wie man Pilze sammelt",
+        ];
+        let mut stories = stories(&titles.map(|title| item(title, "de")));
+        stories.iter_mut().for_each(|story| story.sort_unstable());
+        stories.sort_unstable();
+        assert_eq!(stories, [vec![0, 2], vec![1, 3], vec![4]]);
     }
 
     #[test]
     fn names_and_numbers_carry_a_story_across_languages() {
-        let report = |title: &str, summary: &str, language: &str| crate::model::Item {
-            summary: summary.into(),
-            ..item(title, language)
-        };
         let items = [
             report(
                 "Lücke in Kestrel-Routern",
@@ -293,23 +315,50 @@ mod tests {
             report("Neuer Router von Kestrel", "Er kostet 89 Euro.", "de"),
             report("Parliament votes on budget", "The vote was close.", "en"),
         ];
-        let documents: Vec<Document> = items.iter().map(Document::new).collect();
-        assert_eq!(
-            cluster(&documents.iter().collect::<Vec<_>>()),
-            [vec![0, 1], vec![2], vec![3]]
-        );
+        let together = |a: usize, b: usize| {
+            stories(&items)
+                .iter()
+                .any(|story| story.contains(&a) && story.contains(&b))
+        };
+        assert!(together(0, 1));
+        assert!(!together(2, 3) && !together(1, 3));
     }
 
     #[test]
-    fn one_shared_word_is_no_story() {
-        assert_eq!(
-            stories(&["Polaris startet", "Polaris sinkt", "Etwas anderes"]).len(),
-            3
-        );
+    fn the_subject_of_the_newsletter_makes_no_story() {
+        // Each has the words of the trade and four of its own.
+        let items: Vec<Item> = (0..60)
+            .map(|number| {
+                let own = format!("Projekt{number} Firma{number} Stadt{number} Person{number}");
+                report(
+                    &format!("KI-Sprachmodell für {own}"),
+                    &format!(
+                        "Das Sprachmodell mit künstlicher Intelligenz hilft {own} bei der Arbeit."
+                    ),
+                    "de",
+                )
+            })
+            .collect();
+        assert_eq!(stories(&items).len(), 60);
+    }
+
+    #[test]
+    fn one_common_word_is_no_story_in_a_large_batch() {
+        let titles = (0..400).map(|number| {
+            let shared = ["Apfel", "Birne", "Kirsche", "Pflaume"][number % 4];
+            item(
+                &format!("{shared} Neues{number} Wort{number} Ding{number}"),
+                "de",
+            )
+        });
+        assert_eq!(stories(&titles.collect::<Vec<_>>()).len(), 400);
     }
 
     #[test]
     fn a_text_without_words_is_a_story_of_its_own() {
-        assert_eq!(stories(&["", "…", "🎉"]).len(), 3);
+        assert_eq!(
+            stories(&["", "…", "🎉"].map(|title| item(title, "de"))).len(),
+            3
+        );
     }
 }

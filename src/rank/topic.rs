@@ -1,251 +1,271 @@
-//! How well an item belongs to a topic.
+//! How well items belong to topics.
+//!
+//! Two questions are kept apart. Whether an item *can* belong is answered by its keywords alone: people must be able to
+//! tell from the configuration. How well it belongs takes the day's best matches into account (pseudo relevance feedback,
+//! Rocchio 1971; the weights are those of the Kullback–Leibler divergence, Carpineto et al. 2001): an item that has a
+//! keyword but shares nothing with the others of the topic mentions it in passing.
 
-use std::collections::HashMap;
+use super::keyword::{self, Hit};
+use super::rows::Rows;
+use super::terms::{Batch, TermId, sum_neighbours};
+use crate::model::{Item, Keyword, Topic};
 
-use super::terms::{Document, Word, words};
-use crate::model::{FeedKey, Item, Language, Topic};
-
-/// Below this relevance an item does not belong: one keyword inside a longer word of the lead is too
-/// little, one keyword in the lead is enough.
-const FLOOR: f64 = 0.25;
-
-/// What one hit is worth. Hits add up as independent evidence: 1 − Π(1 − hit).
-const TITLE: f64 = 0.6;
-const LEAD: f64 = 0.3;
-/// A keyword inside a longer word (`Sprachmodell` in `Großsprachmodelle`) is worth half: German writes
-/// compounds as one word, but not every word that contains another is one.
-const COMPOUND: f64 = 0.5;
-/// Shorter keywords inside longer words are accidents: `KI` in `Kiosk`.
-const COMPOUND_CHARS: usize = 5;
+/// Less evidence than this is none: one keyword inside a longer word of the lead is too little, one in the lead is enough.
+const LEAST_EVIDENCE: f32 = 0.25;
 
 /// The feed says that the item belongs.
-const ASSIGNED: f64 = 0.5;
-/// A topic without keywords takes what no other topic wants more.
-const CATCH_ALL: f64 = FLOOR;
+const ASSIGNED: f32 = 0.5;
+
+/// What a topic without keywords takes, takes it for want of a better one.
+const CATCH_ALL: f64 = 0.01;
+
+/// BM25 (Robertson and Zaragoza 2009), with little weight on length: items are short.
+const K: f32 = 1.2;
+const B: f32 = 0.5;
+
+/// A keyword that most items have tells little about them, but never less than this.
+const LEAST_WEIGHT: f32 = 0.4;
+
+/// What a direct match weighs against the likeness with the best matches.
+const DIRECT: f32 = 0.25;
+
+/// Feedback comes from this many best matches, at least `FEW`, and from no more than half of all items: what all have tells
+/// none apart.
+const BEST: usize = 40;
+const FEW: usize = 5;
+
+/// It takes this many terms.
+const FEEDBACK_TERMS: usize = 300;
+
+const ROUNDS: usize = 2;
+
+/// Likeness beyond this adds nothing.
+const MOST_LIKE: f32 = 2.0;
 
 /// What a topic says about an item.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Match {
-    /// It belongs, this much (between the floor and 1).
-    Relevant(f64),
-    /// It would belong, but for this excluded word.
-    Excluded(String),
-    /// It does not belong.
-    None,
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Relevance {
+    /// How well the item matches, from 0 to 1.
+    pub(super) value: f64,
+    /// Whether there is enough evidence in its keywords or feeds.
+    pub(super) belongs: bool,
+    /// Which of the topic's excluded words it has.
+    pub(super) excluded: Option<usize>,
+    /// Which of the topic's required words it lacks.
+    pub(super) lacking: Option<usize>,
 }
 
-/// A topic with its keywords ready for comparison, in each language that items can have.
-pub(super) struct Matcher {
-    keywords: HashMap<Option<Language>, Vec<Vec<Word>>>,
-    exclude: HashMap<Option<Language>, Vec<Vec<Word>>>,
-    excluded_words: Vec<String>,
-    feeds: Vec<FeedKey>,
+/// Calls `each` with each topic's place and what it says about each item, in the order of the items.
+pub(super) fn relevance(
+    batch: &mut Batch,
+    items: &[&Item],
+    topics: &[Topic],
+    mut each: impl FnMut(usize, &[Relevance]),
+) {
+    let keywords: Vec<&Keyword> = topics
+        .iter()
+        .flat_map(|topic| topic.keywords.iter().chain(&topic.exclude))
+        .collect();
+    let hits = keyword::find(batch, items, &keywords);
+    let index = Index::of(batch);
+    let mut rest = hits.as_slice();
+    let mut relevance = Vec::new();
+    for (place, topic) in topics.iter().enumerate() {
+        let (of_keywords, others) = rest.split_at(topic.keywords.len());
+        let (of_excluded, others) = others.split_at(topic.exclude.len());
+        rest = others;
+        relevance.clear();
+        relevance.resize(items.len(), Relevance::default());
+        rate(
+            &index,
+            items,
+            topic,
+            of_keywords,
+            of_excluded,
+            &mut relevance,
+        );
+        each(place, &relevance);
+    }
 }
 
-impl Matcher {
-    pub(super) fn new(topic: &Topic) -> Self {
-        Self {
-            keywords: in_each_language(&topic.keywords),
-            exclude: in_each_language(&topic.exclude),
-            excluded_words: topic.exclude.clone(),
-            feeds: topic.feeds.clone(),
+fn rate(
+    index: &Index,
+    items: &[&Item],
+    topic: &Topic,
+    hits: &[Vec<Hit>],
+    excluded: &[Vec<Hit>],
+    relevance: &mut [Relevance],
+) {
+    let assigned: Vec<bool> = items
+        .iter()
+        .map(|item| topic.feeds.iter().any(|feed| item.feeds.contains(feed)))
+        .collect();
+    if topic.keywords.is_empty() {
+        for (relevance, assigned) in relevance.iter_mut().zip(&assigned) {
+            relevance.belongs = topic.feeds.is_empty() || *assigned;
+            relevance.value = CATCH_ALL;
         }
-    }
-
-    pub(super) fn relevance(&self, item: &Item, document: &Document) -> Match {
-        let relevance = self.relevance_of_words(item, document);
-        if relevance < FLOOR {
-            return Match::None;
-        }
-        let exclude = self
-            .exclude
-            .get(&document.language)
-            .map_or(&[][..], Vec::as_slice);
-        let hit = exclude.iter().position(|phrase| {
-            in_phrase(&document.title, phrase) == Hit::Whole
-                || in_phrase(&document.lead, phrase) == Hit::Whole
-        });
-        match hit {
-            Some(index) => {
-                Match::Excluded(self.excluded_words.get(index).cloned().unwrap_or_default())
-            }
-            None => Match::Relevant(relevance),
-        }
-    }
-
-    /// Whether a feed of the topic carries the item.
-    fn carries(&self, item: &Item) -> bool {
-        self.feeds.iter().any(|feed| item.feeds.contains(feed))
-    }
-
-    fn relevance_of_words(&self, item: &Item, document: &Document) -> f64 {
-        let keywords = self
-            .keywords
-            .get(&document.language)
-            .map_or(&[][..], Vec::as_slice);
-        if keywords.is_empty() && (self.feeds.is_empty() || self.carries(item)) {
-            return CATCH_ALL;
-        }
-        let mut doubt = if self.carries(item) {
-            1.0 - ASSIGNED
-        } else {
-            1.0
-        };
-        for phrase in keywords {
-            doubt *= 1.0 - hit_worth(&document.title, phrase, TITLE);
-            doubt *= 1.0 - hit_worth(&document.lead, phrase, LEAD);
-        }
-        1.0 - doubt
-    }
-}
-
-fn in_each_language(phrases: &[String]) -> HashMap<Option<Language>, Vec<Vec<Word>>> {
-    let languages = Language::ALL.into_iter().map(Some).chain([None]);
-    let parse = |language| {
-        phrases
-            .iter()
-            .map(|phrase| words(phrase, language))
-            .collect()
-    };
-    languages
-        .map(|language| (language, parse(language)))
-        .collect()
-}
-
-fn hit_worth(text: &[Word], phrase: &[Word], worth: f64) -> f64 {
-    match in_phrase(text, phrase) {
-        Hit::Whole => worth,
-        Hit::Inside => worth * COMPOUND,
-        Hit::None => 0.0,
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Hit {
-    None,
-    Inside,
-    Whole,
-}
-
-/// How `phrase` occurs in `text`: its words in order, by their stems, or a single long one inside a word.
-fn in_phrase(text: &[Word], phrase: &[Word]) -> Hit {
-    let Some(first) = phrase.first() else {
-        return Hit::None;
-    };
-    let same = |a: &Word, b: &Word| a.stem == b.stem || a.folded == b.folded;
-    if text
-        .windows(phrase.len())
-        .any(|window| window.iter().zip(phrase).all(|(a, b)| same(a, b)))
-    {
-        return Hit::Whole;
-    }
-    let long_enough = phrase.len() == 1 && first.stem.chars().count() >= COMPOUND_CHARS;
-    if long_enough && text.iter().any(|word| word.folded.contains(&first.stem)) {
-        Hit::Inside
     } else {
-        Hit::None
+        let mut doubt: Vec<f32> = assigned
+            .iter()
+            .map(|assigned| if *assigned { 1.0 - ASSIGNED } else { 1.0 })
+            .collect();
+        let mut direct: Vec<f32> = assigned
+            .iter()
+            .map(|assigned| if *assigned { 1.0 } else { 0.0 })
+            .collect();
+        for hits in hits {
+            let weight = index.keyword_weight(hits.len());
+            for hit in hits {
+                doubt[hit.item] *= 1.0 - hit.worth;
+                direct[hit.item] += weight * index.saturated(hit.times, hit.item);
+            }
+        }
+        let likeness = index.feedback(&direct);
+        for (place, relevance) in relevance.iter_mut().enumerate() {
+            let evidence = 1.0 - doubt[place];
+            let like = likeness
+                .as_ref()
+                .map_or(evidence, |likeness| likeness[place].min(MOST_LIKE));
+            let score = DIRECT * direct[place] + like;
+            relevance.belongs = evidence >= LEAST_EVIDENCE;
+            relevance.value = f64::from(1.0 - (-1.5 * score).exp());
+        }
+    }
+    for (which, (keyword, hits)) in topic.keywords.iter().zip(hits).enumerate() {
+        if keyword.required {
+            let mut has = vec![false; items.len()];
+            hits.iter().for_each(|hit| has[hit.item] = true);
+            for (relevance, _) in relevance.iter_mut().zip(&has).filter(|(_, has)| !**has) {
+                relevance.lacking.get_or_insert(which);
+            }
+        }
+    }
+    for (which, hits) in excluded.iter().enumerate() {
+        for hit in hits.iter().filter(|hit| hit.whole) {
+            relevance[hit.item].excluded.get_or_insert(which);
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rank::fixtures::item;
+/// The terms of the items and the items of the terms.
+struct Index {
+    /// The terms of each item, each with how often it occurs.
+    documents: Rows<TermId>,
+    /// The items that have each term.
+    postings: Rows<u32>,
+    /// The length of each item as a share of the average.
+    lengths: Vec<f32>,
+}
 
-    fn ki() -> Topic {
-        Topic {
-            keywords: [
-                "KI",
-                "künstliche Intelligenz",
-                "Sprachmodell",
-                "language model",
-            ]
-            .map(String::from)
-            .to_vec(),
-            exclude: vec!["Gewinnspiel".into()],
-            ..crate::rank::fixtures::topic("ki")
+impl Index {
+    fn of(batch: &Batch) -> Self {
+        let mut documents = Rows::with_capacity(batch.documents.len());
+        for document in &batch.documents {
+            documents.push(document.occurrences(&batch.lexicon).into_iter());
+        }
+        let mut lengths: Vec<f32> = documents
+            .iter()
+            .map(|document| document.iter().map(|(_, times)| times).sum())
+            .collect();
+        let average = (lengths.iter().sum::<f32>() / lengths.len().max(1) as f32).max(1.0);
+        lengths.iter_mut().for_each(|length| *length /= average);
+        Self {
+            postings: documents.by_term(batch.lexicon.term_count()),
+            documents,
+            lengths,
         }
     }
 
-    fn relevance(topic: &Topic, item: &Item) -> Match {
-        Matcher::new(topic).relevance(item, &Document::new(item))
+    /// How much a keyword tells that so many items have: the inverse document frequency, about 1 for a rare one.
+    fn keyword_weight(&self, holders: usize) -> f32 {
+        let (count, holders) = (self.documents.len() as f32, holders as f32);
+        let rarity = (1.0 + (count - holders + 0.5) / (holders + 0.5)).ln();
+        (1.3 * rarity / (count + 1.0).ln()).clamp(LEAST_WEIGHT, 1.0)
     }
 
-    #[test]
-    fn keywords_match_as_words_in_any_form_and_inside_compounds() {
-        for (title, belongs) in [
-            ("Neue KI-Verordnung beschlossen", true),
-            ("Künstliche Intelligenz im Krankenhaus", true),
-            ("Kuenstliche Intelligenz im Krankenhaus", true),
-            ("Zwei Sprachmodelle im Vergleich", true),
-            ("Großsprachmodelle werden billiger", true),
-            ("Der Kiosk an der Ecke schließt", false),
-            ("Intelligenz, künstliche und echte", false),
-        ] {
-            let found = relevance(&ki(), &item(title, "de"));
-            assert_eq!(
-                matches!(found, Match::Relevant(_)),
-                belongs,
-                "{title}: {found:?}"
+    fn saturated(&self, times: f32, item: usize) -> f32 {
+        times * (K + 1.0) / (times + K * (1.0 - B + B * self.lengths[item]))
+    }
+
+    /// How much each item is like the best matches, 1 for one like these are among themselves. `None` when there are too few
+    /// of them, or so many that they are like everything.
+    fn feedback(&self, direct: &[f32]) -> Option<Vec<f32>> {
+        let mut scores: Vec<f32> = direct.iter().map(|direct| DIRECT * direct).collect();
+        let mut likeness = vec![0.0; scores.len()];
+        for _ in 0..ROUNDS {
+            let best = best_matches(&scores);
+            if best.len() < FEW || best.len() * 2 > scores.len() {
+                return None;
+            }
+            let profile = self.profile(&best);
+            likeness.fill(0.0);
+            for (term, weight) in profile {
+                for (item, times) in self.postings.row(term.index()) {
+                    likeness[*item as usize] += weight * self.saturated(*times, *item as usize);
+                }
+            }
+            let total: f32 = best.iter().map(|(_, score)| score).sum();
+            let typical: f32 = best
+                .iter()
+                .map(|(item, score)| score / total * likeness[*item])
+                .sum();
+            if typical <= 0.0 {
+                return None;
+            }
+            for ((score, like), direct) in scores.iter_mut().zip(&mut likeness).zip(direct) {
+                *like /= typical;
+                *score = DIRECT * direct + like.min(MOST_LIKE);
+            }
+        }
+        Some(likeness)
+    }
+
+    /// What the best matches have more often than all items do, heaviest first.
+    fn profile(&self, best: &[(usize, f32)]) -> Vec<(TermId, f32)> {
+        let total: f32 = best.iter().map(|(_, score)| score).sum();
+        let mut shares: Vec<(TermId, f32)> = Vec::new();
+        for (item, score) in best {
+            shares.extend(
+                self.documents
+                    .row(*item)
+                    .iter()
+                    .map(|(term, _)| (*term, score / total)),
             );
         }
-        assert!(matches!(
-            relevance(&ki(), &item("Smaller language models win", "en")),
-            Match::Relevant(_)
-        ));
+        shares.sort_by_key(|(term, _)| *term);
+        sum_neighbours(&mut shares);
+        let count = self.documents.len() as f32;
+        let mut profile: Vec<(TermId, f32)> = shares
+            .into_iter()
+            .filter_map(|(term, share)| {
+                let holders = self.postings.row(term.index()).len();
+                let usual = holders as f32 / count;
+                (holders > 1 && share > usual).then(|| (term, share * (share / usual).ln()))
+            })
+            .collect();
+        profile.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        profile.truncate(FEEDBACK_TERMS);
+        profile
     }
+}
 
-    #[test]
-    fn an_excluded_word_is_named() {
-        assert_eq!(
-            relevance(&ki(), &item("KI-Buch im Gewinnspiel", "de")),
-            Match::Excluded("Gewinnspiel".into())
-        );
-    }
+/// A match as good as one keyword in a lead, at least.
+const GOOD_MATCH: f32 = 0.06;
 
-    #[test]
-    fn the_title_says_more_than_the_lead() {
-        let relevance = |item| match relevance(&ki(), &item) {
-            Match::Relevant(relevance) => relevance,
-            other => panic!("{other:?}"),
-        };
-        let in_title = relevance(item("KI hilft", "de"));
-        let in_lead = relevance(Item {
-            summary: "Die KI hilft.".into(),
-            ..item("Hilfe", "de")
-        });
-        assert!(
-            in_title > in_lead && in_lead >= FLOOR,
-            "{in_title} {in_lead}"
-        );
+/// The best matches and their scores, best first.
+fn best_matches(scores: &[f32]) -> Vec<(usize, f32)> {
+    let mut best: Vec<(usize, f32)> = scores
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, score)| *score >= GOOD_MATCH)
+        .collect();
+    let order = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    if best.len() > BEST {
+        best.select_nth_unstable_by(BEST, order);
+        best.truncate(BEST);
     }
-
-    #[test]
-    fn an_item_of_an_assigned_feed_belongs_without_keywords() {
-        let topic = Topic {
-            feeds: item("", "de").feeds.into_iter().collect(),
-            ..ki()
-        };
-        assert_eq!(
-            relevance(&topic, &item("Ohne Stichwort", "de")),
-            Match::Relevant(ASSIGNED)
-        );
-    }
-
-    #[test]
-    fn a_topic_without_keywords_takes_everything_of_its_feeds() {
-        let rest = crate::rank::fixtures::topic("rest");
-        assert_eq!(
-            relevance(&rest, &item("Irgendetwas", "de")),
-            Match::Relevant(CATCH_ALL)
-        );
-        let elsewhere = Topic {
-            feeds: vec![FeedKey("other".into())],
-            ..rest
-        };
-        assert_eq!(
-            relevance(&elsewhere, &item("Irgendetwas", "de")),
-            Match::None
-        );
-    }
+    best.sort_unstable_by(order);
+    best
 }

@@ -1,5 +1,7 @@
 //! The beginning of a text, in whole sentences.
 
+use crate::model::sentence_ends;
+
 /// About the first `max` characters of `text`: as many whole sentences as fit. Where not even the first one
 /// fits, it is cut between words and ends in an ellipsis.
 pub(super) fn excerpt(text: &str, max: usize) -> String {
@@ -32,47 +34,6 @@ pub(super) fn cut(text: &str, max: usize) -> String {
         "{}…",
         between_words.trim_end_matches([' ', ',', ';', ':', '.', '–', '-', '…'])
     )
-}
-
-/// The places behind the sentences of `text`, in order.
-fn sentence_ends(text: &str) -> impl Iterator<Item = usize> {
-    let marks = text
-        .char_indices()
-        .filter(|(_, c)| matches!(c, '.' | '!' | '?' | '…'));
-    marks.filter_map(|(at, mark)| {
-        let after = at + mark.len_utf8();
-        let closing: usize = text[after..]
-            .chars()
-            .take_while(|c| "\"”“»«’)]".contains(*c))
-            .map(char::len_utf8)
-            .sum();
-        let end = after + closing;
-        let rest = &text[end..];
-        if rest.is_empty() {
-            return Some(end);
-        }
-        let next = rest.strip_prefix(' ')?.chars().next()?;
-        let word = text[..at]
-            .rsplit([' ', '(', '-'])
-            .next()
-            .unwrap_or_default();
-        let starts_sentence =
-            next.is_uppercase() || next.is_numeric() || "„“\"»«‚'([".contains(next);
-        let whole = mark != '.' || !is_abbreviation(word);
-        (starts_sentence && whole).then_some(end)
-    })
-}
-
-/// Whether a full stop after `word` belongs to the word: initials, ordinal numbers ("20. November"),
-/// and the abbreviations that news texts use before a capital letter.
-fn is_abbreviation(word: &str) -> bool {
-    const KNOWN: &[&str] = &[
-        "Abs", "Art", "Aug", "Bd", "Ca", "Co", "Corp", "Dez", "Dr", "Feb", "Fr", "Gen", "Hr",
-        "Inc", "Jan", "Jr", "Ltd", "Mio", "Mr", "Mrd", "Mrs", "Ms", "No", "Nov", "Nr", "Okt",
-        "Prof", "Sen", "Sep", "Sept", "Sr", "St", "Str", "Tel", "U.S", "Vol", "bzw", "ca", "etc",
-        "evtl", "ggf", "inkl", "max", "min", "sog", "usw", "vgl", "vs", "z.B", "d.h", "u.a",
-    ];
-    word.chars().count() <= 1 || word.chars().all(|c| c.is_ascii_digit()) || KNOWN.contains(&word)
 }
 
 #[cfg(test)]

@@ -39,7 +39,10 @@ pub fn digest(
         .render()
         .context("rendering the text body")?;
     Ok(Digest {
-        subject: excerpt::cut(view.headline.unwrap_or(&newsletter.title), SUBJECT_CHARS),
+        subject: excerpt::cut(
+            view.headline.as_deref().unwrap_or(&newsletter.title),
+            SUBJECT_CHARS,
+        ),
         html,
         text,
     })

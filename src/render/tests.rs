@@ -46,6 +46,7 @@ fn item(source: &str, title: &str, summary: &str) -> Item {
         summary: summary.into(),
         words: 20,
         author: None,
+        categories: Vec::new(),
         language: Some("de".into()),
         published: now() - TimeDelta::hours(2),
         dated: true,
@@ -62,11 +63,13 @@ fn story(lead: Item, others: Vec<Item>) -> Story {
     Story {
         lead,
         others,
+        copies: std::collections::BTreeMap::new(),
+        update: None,
         score: Score {
             relevance: 1.0,
-            coverage: 0.0,
             recency: 1.0,
             total: 0.6,
+            ..Score::default()
         },
     }
 }

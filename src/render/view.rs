@@ -1,5 +1,6 @@
 //! What a digest shows, as plain values that the templates lay out.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use askama::Template;
@@ -49,7 +50,7 @@ pub(super) struct View<'a> {
     pub(super) date: String,
     pub(super) counts: String,
     /// The headline of the first story.
-    pub(super) headline: Option<&'a str>,
+    pub(super) headline: Option<Cow<'a, str>>,
     pub(super) preheader: String,
     /// The titles of the sections, when there are enough stories for a list of them.
     pub(super) contents: Vec<ContentsLine<'a>>,
@@ -71,7 +72,7 @@ pub(super) struct SectionView<'a> {
 }
 
 pub(super) struct StoryView<'a> {
-    pub(super) title: &'a str,
+    pub(super) title: Cow<'a, str>,
     pub(super) url: Option<&'a str>,
     /// Language of title and excerpt, where it is another than the digest's.
     pub(super) language: Option<&'a str>,
@@ -121,7 +122,7 @@ impl<'a> View<'a> {
             .flat_map(|section| &section.stories)
             .skip(1)
             .take(3)
-            .map(|story| story.title)
+            .map(|story| &*story.title)
             .collect();
         let counts = (words.counts)(stories.len(), sources.len());
         let contents = if stories.len() >= CONTENTS_FROM && sections.len() > 1 {
@@ -143,7 +144,7 @@ impl<'a> View<'a> {
                 .iter()
                 .flat_map(|section| &section.stories)
                 .next()
-                .map(|story| story.title),
+                .map(|story| story.title.clone()),
             preheader: if next.is_empty() {
                 counts.clone()
             } else {
@@ -161,21 +162,22 @@ impl<'a> View<'a> {
 }
 
 /// The report to show to somebody who reads `language`: the story's lead, unless it is in another language
-/// and one of the other reports is not. Of these, the one that tells most.
+/// and one of the other reports is not. Of these, the one that is best to show, by the rule for the lead.
 fn report_for<'a>(story: &'a Story, language: &str) -> &'a Item {
     let readable = |item: &&Item| item.language.as_deref().is_none_or(|own| own == language);
     if readable(&&story.lead) {
         return &story.lead;
     }
     let others = story.others.iter().filter(readable);
-    let fullest = others.reduce(|best, item| {
-        if item.summary.len() > best.summary.len() {
+    let worth = |item: &Item| (!story.copies.contains_key(&item.key), item.showing());
+    let best = others.reduce(|best, item| {
+        if worth(item) > worth(best) {
             item
         } else {
             best
         }
     });
-    fullest.unwrap_or(&story.lead)
+    best.unwrap_or(&story.lead)
 }
 
 fn story_view<'a>(
@@ -188,11 +190,28 @@ fn story_view<'a>(
     let minutes = lead.words.div_ceil(WORDS_PER_MINUTE);
     let mut shown = BTreeSet::from([lead.source.as_str()]);
     let others = story.items().filter(|item| shown.insert(&item.source));
+    let (title, excerpt) = match &story.update {
+        None => (
+            Cow::Borrowed(lead.title.as_str()),
+            excerpt_beside(&lead.title, &lead.summary),
+        ),
+        Some(update) => {
+            let excerpt = if update.news.is_empty() {
+                excerpt_beside(&lead.title, &lead.summary)
+            } else {
+                excerpt(&update.news, EXCERPT_CHARS)
+            };
+            (
+                Cow::Owned(format!("{}: {}", words.update, lead.title)),
+                excerpt,
+            )
+        }
+    };
     StoryView {
-        title: &lead.title,
+        title,
         url: lead.url.as_deref(),
         language: lead.language.as_deref().filter(|own| *own != language),
-        excerpt: excerpt_beside(&lead.title, &lead.summary),
+        excerpt,
         source: &lead.source,
         time: lead.dated.then(|| {
             let machine = lead
@@ -270,7 +289,7 @@ impl SectionView<'_> {
 
 impl StoryView<'_> {
     pub(super) fn headline(&self) -> String {
-        wrap(self.title, "* ")
+        wrap(&self.title, "* ")
     }
 
     pub(super) fn meta(&self) -> String {

@@ -7,7 +7,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::{Store, time};
-use crate::model::{CadenceId, FeedKey, FetchState, Item, ItemKey, Mark, Window};
+use crate::model::{FeedKey, FetchState, Item, ItemKey, Mark, Window};
 
 /// How many items one statement takes; bounds the JSON text to about a megabyte.
 const BATCH: usize = 500;
@@ -72,7 +72,7 @@ impl Store {
         for batch in items.chunks(BATCH) {
             let mut insert = sqlx::QueryBuilder::<sqlx::Any>::new(
                 "INSERT INTO item (key, source, title, url, summary, words, author, language, published, dated, arrived,
-                                   image, comments_url, comments, mark, relayed) ",
+                                   image, comments_url, comments, mark, relayed, categories) ",
             );
             insert.push_values(batch, |mut row, (item, arrived)| {
                 row.push_bind(item.key.as_str())
@@ -90,14 +90,15 @@ impl Store {
                     .push_bind(item.comments_url.as_deref())
                     .push_bind(item.comments.map(i64::from))
                     .push_bind(item.mark.map(Mark::as_str))
-                    .push_bind(i64::from(item.relayed));
+                    .push_bind(i64::from(item.relayed))
+                    .push_bind(serde_json::to_string(&item.categories).unwrap_or_default());
             });
             insert.push(
                 " ON CONFLICT (key) DO UPDATE SET
                     title = excluded.title, summary = excluded.summary, words = excluded.words,
                     author = excluded.author, language = excluded.language, image = excluded.image,
                     comments_url = excluded.comments_url, comments = excluded.comments, mark = excluded.mark,
-                    relayed = excluded.relayed,
+                    relayed = excluded.relayed, categories = excluded.categories,
                     published = CASE WHEN excluded.published < item.published THEN excluded.published ELSE item.published END,
                     arrived = CASE WHEN item.arrived > ",
             );
@@ -191,33 +192,6 @@ impl Store {
         }
         Ok(items)
     }
-
-    /// The items that editions of a cadence have shown whose windows ended in `span`. They name no feeds.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list_mailed(
-        &self,
-        newsletter: &str,
-        cadence: &CadenceId,
-        span: Window,
-    ) -> sqlx::Result<Vec<Item>> {
-        let mut connection = self.connection().await;
-        let rows = sqlx::query(
-            "SELECT DISTINCT item.* FROM item
-             JOIN edition_item ON edition_item.item = item.key
-             JOIN edition ON edition.id = edition_item.edition
-             WHERE newsletter = $1 AND cadence = $2 AND until >= $3 AND until <= $4
-             ORDER BY published, key",
-        )
-        .bind(newsletter)
-        .bind(cadence.as_str())
-        .bind(span.since.timestamp())
-        .bind(span.until.timestamp())
-        .fetch_all(&mut *connection)
-        .await?;
-        rows.iter().map(item).collect()
-    }
 }
 
 /// Which of `items` were pruned once.
@@ -248,7 +222,7 @@ async fn forgotten(
     Ok(keys)
 }
 
-fn item(row: &AnyRow) -> sqlx::Result<Item> {
+pub(super) fn item(row: &AnyRow) -> sqlx::Result<Item> {
     Ok(Item {
         key: ItemKey::from_stored(row.try_get("key")?),
         feeds: BTreeSet::new(),
@@ -258,6 +232,7 @@ fn item(row: &AnyRow) -> sqlx::Result<Item> {
         summary: row.try_get("summary")?,
         words: u32::try_from(row.try_get::<i64, _>("words")?).unwrap_or_default(),
         author: row.try_get("author")?,
+        categories: serde_json::from_str(row.try_get("categories")?).unwrap_or_default(),
         language: row.try_get("language")?,
         published: time(row, "published")?,
         dated: row.try_get::<i64, _>("dated")? == 1,

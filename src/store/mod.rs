@@ -35,6 +35,7 @@ mod deliveries;
 mod editions;
 mod feeds;
 mod items;
+mod memory;
 mod subscribers;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,7 @@ pub use subscribers::{Origin, Subscribed};
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_line.sql"),
     include_str!("migrations/0002_collect.sql"),
+    include_str!("migrations/0003_rank.sql"),
 ];
 
 /// The words that differ between the engines.

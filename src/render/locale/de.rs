@@ -31,6 +31,7 @@ pub(super) const WORDS: Words = Words {
     },
     paid: "kostenpflichtig",
     sponsored: "Anzeige",
+    update: "Update",
     also: "Auch bei",
     contents: "In dieser Ausgabe",
     reason: |title| format!("Sie erhalten diese E-Mail, weil Sie „{title}“ abonniert haben."),

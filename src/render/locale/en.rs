@@ -25,6 +25,7 @@ pub(super) const WORDS: Words = Words {
     reading_time: |minutes| format!("{minutes} minute read"),
     paid: "paid",
     sponsored: "sponsored",
+    update: "Update",
     also: "Also reported by",
     contents: "In this edition",
     reason: |title| format!("You get this e-mail because you subscribed to “{title}”."),

@@ -26,6 +26,8 @@ pub(super) struct Words {
     pub paid: &'static str,
     /// That somebody paid for something to be there; in Germany, § 6 DDG wants it said.
     pub sponsored: &'static str,
+    /// Before the headline of a story that readers know and that has news.
+    pub update: &'static str,
     /// Before the other outlets that report a story.
     pub also: &'static str,
     /// The heading of the list of sections.

@@ -74,7 +74,10 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
         .list_mailed("test", &edition.cadence, day())
         .await
         .unwrap();
-    let mailed: Vec<&str> = mailed.iter().map(|item| item.title.as_str()).collect();
+    let mailed: Vec<&str> = mailed
+        .iter()
+        .map(|mailed| mailed.item.title.as_str())
+        .collect();
     assert_eq!(
         mailed,
         ["ki"],

@@ -59,6 +59,7 @@ fn item(name: &str, published: DateTime<Utc>, arrived: DateTime<Utc>) -> Item {
         summary: "Über „Anführung\" und 'mehr'".into(),
         words: 5,
         author: None,
+        categories: vec!["KI".into(), "Recht".into()],
         language: Some("de".into()),
         published,
         dated: true,
@@ -76,11 +77,13 @@ fn edition(topics: &[&str]) -> Edition {
     let story = |topic: &&str| Story {
         lead: item(topic, now(), now()),
         others: Vec::new(),
+        copies: std::collections::BTreeMap::new(),
+        update: None,
         score: Score {
             relevance: 1.0,
-            coverage: 0.0,
             recency: 1.0,
             total: 0.5,
+            ..Score::default()
         },
     };
     let section = |topic: &&str| Section {
