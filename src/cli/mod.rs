@@ -6,12 +6,14 @@
 mod check;
 mod collect;
 mod discover;
+mod explain;
 mod feeds;
 mod init;
 mod line;
 mod lock;
 mod opml;
 mod preview;
+mod rehearsal;
 mod report;
 mod send;
 mod subscribers;
@@ -63,6 +65,7 @@ const AFTER_HELP: &str = "\
 Start here:
   tidings init                 write a config.toml by answering a few questions
   tidings preview --open       look at the digest that would go out now
+  tidings explain              why each story is in it, and why other items are not
   tidings send                 send what is due; from cron: */15 * * * * tidings send --config …
 
 Exit codes:
@@ -75,6 +78,8 @@ enum Command {
     Init(init::Init),
     /// Write the digest that would go out now to files, and change nothing
     Preview(preview::Preview),
+    /// Say why each story would be in the digest, and why each other item would not
+    Explain(explain::Explain),
     /// One pass over everything that is due: collect, rank, render, deliver
     Send(send::Send),
     /// Only fetch the feeds, so that short ones lose nothing between editions
@@ -142,6 +147,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
     match command {
         Command::Init(_) => Ok(DONE),
         Command::Preview(preview) => preview.run(&config).await,
+        Command::Explain(explain) => explain.run(&config).await,
         Command::Send(send) => send.run(&config).await,
         Command::Collect(collect) => collect.run(&config).await,
         Command::Feeds(feeds) => feeds.run(&config, &path).await,

@@ -1,7 +1,9 @@
 //! How the program talks: results on stdout, talk on stderr, bars only where somebody watches.
 
 use std::io::IsTerminal as _;
+use std::path::Path;
 
+use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
 
@@ -51,4 +53,10 @@ async fn interrupt() {
 #[cfg(not(unix))]
 async fn interrupt() {
     let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Shows a file in the web browser.
+pub(super) fn open(file: &Path) -> anyhow::Result<()> {
+    let absolute = std::path::absolute(file)?;
+    open::that(&absolute).with_context(|| format!("opening {}", absolute.display()))
 }

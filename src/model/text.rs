@@ -17,7 +17,7 @@ pub fn is_unwanted(c: char) -> bool {
 pub fn sentence_ends(text: &str) -> impl Iterator<Item = usize> {
     let marks = text
         .char_indices()
-        .filter(|(_, c)| matches!(c, '.' | '!' | '?' | '…'));
+        .filter(|(_, c)| matches!(c, '.' | '!' | '?' | '…' | '。' | '！' | '？'));
     marks.filter_map(|(at, mark)| {
         let after = at + mark.len_utf8();
         let closing: usize = text[after..]
@@ -28,6 +28,10 @@ pub fn sentence_ends(text: &str) -> impl Iterator<Item = usize> {
         let end = after + closing;
         let rest = &text[end..];
         if rest.is_empty() {
+            return Some(end);
+        }
+        // Chinese and Japanese put no space behind.
+        if matches!(mark, '。' | '！' | '？') {
             return Some(end);
         }
         let next = rest.strip_prefix(' ')?.chars().next()?;
@@ -52,4 +56,36 @@ fn is_abbreviation(word: &str) -> bool {
         "evtl", "ggf", "inkl", "max", "min", "sog", "usw", "vgl", "vs", "z.B", "d.h", "u.a",
     ];
     word.chars().count() <= 1 || word.chars().all(|c| c.is_ascii_digit()) || KNOWN.contains(&word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_ends_where_another_one_begins() {
+        for (text, first) in [
+            ("Erster Satz. Zweiter Satz. Dritter.", "Erster Satz."),
+            (
+                "Am 20. November tagt Dr. Maier. Danach nicht.",
+                "Am 20. November tagt Dr. Maier.",
+            ),
+            (
+                "Das gilt z. B. Hunden. Und Katzen.",
+                "Das gilt z. B. Hunden.",
+            ),
+            ("He said “no.” Then he left.", "He said “no.”"),
+            ("Wirklich? Ja! Und mehr Text hier", "Wirklich?"),
+            (
+                "Version 2.5 ist da. Sie kostet nichts.",
+                "Version 2.5 ist da.",
+            ),
+            ("新しい。古い。", "新しい。"),
+        ] {
+            let end = sentence_ends(text).next().unwrap();
+            assert_eq!(&text[..end], first);
+        }
+        assert_eq!(sentence_ends("Kurz").next(), None);
+        assert_eq!(sentence_ends("").next(), None);
+    }
 }

@@ -349,8 +349,8 @@ struct Draftee<'a> {
     /// Its place among the items.
     index: usize,
     item: &'a Item,
-    /// The place of the report whose text it repeats.
-    copy_of: Option<usize>,
+    /// The report whose text it repeats.
+    copy_of: Option<&'a Item>,
 }
 
 impl<'a> Draft<'a> {
@@ -359,21 +359,16 @@ impl<'a> Draft<'a> {
         lead.expect("the lead is one of the reports").item
     }
 
-    fn title_of(&self, place: usize) -> Option<&'a str> {
-        let found = self.reports.iter().find(|report| report.place == place);
-        found.map(|report| report.item.title.as_str())
-    }
-
     /// Says why none of its reports is shown.
     fn give_reasons(&self, topics: &[Topic], reasons: &mut [Option<Reason>]) {
         let lead = self.lead_item();
         for report in &self.reports {
-            let copied = report.copy_of.and_then(|place| self.title_of(place));
             reasons[report.index] = Some(if report.place == self.lead {
                 let topic = topics[self.topic].title.clone();
                 Reason::OverQuota { topic }
-            } else if let Some(of) = copied {
-                Reason::Copy { of: of.to_owned() }
+            } else if let Some(of) = report.copy_of {
+                let of = of.title.clone();
+                Reason::Copy { of }
             } else {
                 let lead = lead.title.clone();
                 Reason::SameStory { lead }
@@ -383,14 +378,9 @@ impl<'a> Draft<'a> {
 
     fn into_story(self) -> Story {
         let lead = self.lead_item();
-        let keys: HashMap<usize, &ItemKey> = self
-            .reports
-            .iter()
-            .map(|report| (report.place, &report.item.key))
-            .collect();
         let copies = self.reports.iter().filter_map(|report| {
-            let original = keys.get(&report.copy_of?)?;
-            Some((report.item.key.clone(), (*original).clone()))
+            let original = report.copy_of?;
+            Some((report.item.key.clone(), original.key.clone()))
         });
         let others = self
             .reports
@@ -443,7 +433,7 @@ fn draft<'a>(
                 place,
                 index,
                 item,
-                copy_of: copy_of.map(|original| group[original]),
+                copy_of: copy_of.map(|original| entrants[group[original]].item),
             }),
             Origin::Mailed(at) => {
                 known.push(&batch.documents[place]);

@@ -78,6 +78,20 @@ impl Default for Weights {
     }
 }
 
+impl Weights {
+    /// The weights in the order of the fields.
+    pub fn list(&self) -> [f64; 6] {
+        [
+            self.relevance,
+            self.coverage,
+            self.recency,
+            self.source,
+            self.discussion,
+            self.novelty,
+        ]
+    }
+}
+
 /// What happens to items with a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {

@@ -71,15 +71,20 @@ impl Scorer<'_> {
 /// The weighted mean of the parts.
 pub(super) fn total(score: &Score, weights: &Weights) -> f64 {
     let parts = [
-        (score.relevance, weights.relevance),
-        (score.coverage, weights.coverage),
-        (score.recency, weights.recency),
-        (score.source, weights.source),
-        (score.discussion, weights.discussion),
-        (score.novelty, weights.novelty),
+        score.relevance,
+        score.coverage,
+        score.recency,
+        score.source,
+        score.discussion,
+        score.novelty,
     ];
-    let all: f64 = parts.iter().map(|(_, weight)| weight).sum();
-    let sum: f64 = parts.iter().map(|(part, weight)| part * weight).sum();
+    let weights = weights.list();
+    let all: f64 = weights.iter().sum();
+    let sum: f64 = parts
+        .iter()
+        .zip(weights)
+        .map(|(part, weight)| part * weight)
+        .sum();
     if all > 0.0 { sum / all } else { 0.0 }
 }
 

@@ -9,8 +9,7 @@
 //! words, the less, and the more pairs there are, the more is needed. Once earlier days have told what is usual, a word that a pair
 //! of items would share by chance is not enough even in a small batch.
 //!
-//! Reports in different languages are compared by the words that both languages use, which are names, numbers and the
-//! words of the trade. There are few of them, so more must be shared.
+//! Reports in different languages share names, numbers and loan words only, so these are looked at one by one.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
@@ -22,12 +21,19 @@ use super::texts::Texts;
 /// terms, and more by `SLOPE` for each time that texts are e times longer.
 const AT_HEADLINES: f32 = 0.075;
 const HEADLINE_TERMS: f32 = 8.0;
-const SLOPE: f32 = 0.075;
+const SLOPE: f32 = 0.14;
 const LEAST: f32 = 0.07;
+const MOST: f32 = 0.25;
 
-/// The same for reports in different languages, of the words that both use.
-const ACROSS_LANGUAGES: f32 = 0.30;
+/// The same for reports in different languages, which share names, numbers and little else. So many of what they share must be
+/// rare, and one of it must stand in both headlines, or one more must be very rare: a text in another language that names the
+/// same firms or countries is no report of the same event.
+const ACROSS_LANGUAGES: f32 = 0.10;
 const SHARED_ACROSS_LANGUAGES: usize = 3;
+
+/// A term is rare when one in fifty-five documents has it, and very rare when not more than eight have it.
+const RARE: f32 = 4.0;
+const VERY_RARE: f32 = 8.0;
 
 /// In batches of up to so many items one shared word may do; beyond, the evidence that a pair must have grows by `CAUTION`
 /// for each time that the batch is e times larger.
@@ -59,7 +65,6 @@ pub(super) fn cluster(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Vec
 type Edge = (usize, usize, f32);
 
 fn pairs(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Edge> {
-    let across = Neutral::of(texts, batch);
     let mut needed = (CAUTION * (places.len() as f32 / SMALL_BATCH).ln()).max(LEAST_EVIDENCE);
     if texts.experienced {
         needed = needed.max((places.len() as f32).ln());
@@ -86,8 +91,7 @@ fn pairs(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Edge> {
             // The leading terms are the rarest, so they hold most of the evidence there is.
             let likely = std::mem::take(&mut evidence[other]) * 2.0 >= needed;
             if likely
-                && let Some(similarity) =
-                    similarity(texts, batch, &across, needed, place, places[other])
+                && let Some(similarity) = similarity(texts, batch, needed, place, places[other])
             {
                 edges.push((other, index, similarity));
             }
@@ -116,65 +120,44 @@ fn leading_terms(texts: &Texts, place: usize) -> Vec<TermId> {
 
 /// How similar two documents are, in units of the similarity from which on they are alike; `None` when what they share
 /// can be an accident.
-fn similarity(
-    texts: &Texts,
-    batch: &Batch,
-    across: &Neutral,
-    needed: f32,
-    a: usize,
-    b: usize,
-) -> Option<f32> {
-    let (mut cosine, mut evidence, mut count) = (0.0, 0.0, 0);
+fn similarity(texts: &Texts, batch: &Batch, needed: f32, a: usize, b: usize) -> Option<f32> {
+    let (mut cosine, mut evidence) = (0.0, 0.0);
     for (term, one, other) in texts.shared(a, b) {
         cosine += one * other;
         evidence += texts.evidence(term);
-        count += 1;
     }
     if evidence < needed {
         return None;
     }
     if batch.documents[a].tongue == batch.documents[b].tongue {
         let terms = (texts.vectors.row(a).len() as f32 * texts.vectors.row(b).len() as f32).sqrt();
-        let alike = (AT_HEADLINES + SLOPE * (terms.max(1.0) / HEADLINE_TERMS).ln()).max(LEAST);
-        Some(cosine / alike)
-    } else {
-        let norm = across.norms[a] * across.norms[b];
-        (count >= SHARED_ACROSS_LANGUAGES && norm > 0.0).then(|| cosine / norm / ACROSS_LANGUAGES)
+        let longer = (terms.max(1.0) / HEADLINE_TERMS).ln();
+        let alike = (AT_HEADLINES + SLOPE * longer).clamp(LEAST, MOST);
+        return Some(cosine / alike);
     }
-}
-
-/// What of each document is said in the words of several languages.
-struct Neutral {
-    /// The length of the vector of these terms alone.
-    norms: Vec<f32>,
-}
-
-impl Neutral {
-    fn of(texts: &Texts, batch: &Batch) -> Self {
-        let tongue = |place: usize| {
-            1_u16
-                << batch.documents[place]
-                    .tongue
-                    .map_or(15, |tongue| tongue as u16)
-        };
-        let mut tongues = vec![0_u16; batch.lexicon.term_count()];
-        for (place, vector) in texts.vectors.iter().enumerate() {
-            for (term, _) in vector {
-                tongues[term.index()] |= tongue(place);
-            }
-        }
-        let shared = |term: &TermId| tongues[term.index()].count_ones() > 1;
-        let norm = |vector: &[(TermId, f32)]| {
-            let squares = vector
-                .iter()
-                .filter(|(term, _)| shared(term))
-                .map(|(_, weight)| weight * weight);
-            squares.sum::<f32>().sqrt()
-        };
-        Self {
-            norms: texts.vectors.iter().map(norm).collect(),
-        }
-    }
+    let very_rare = (texts.documents / VERY_RARE).ln();
+    let least = RARE.min(very_rare);
+    let evidence = || {
+        texts
+            .shared(a, b)
+            .map(|(term, ..)| (term, texts.evidence(term)))
+    };
+    let rare: Vec<TermId> = evidence()
+        .filter(|(_, evidence)| *evidence >= least)
+        .map(|(term, _)| term)
+        .collect();
+    let in_title = |place: usize, term: &TermId| {
+        let mut words = batch.documents[place].title.iter();
+        words.any(|id| batch.lexicon.word(*id).terms.contains(term))
+    };
+    let named = rare
+        .iter()
+        .any(|term| in_title(a, term) && in_title(b, term));
+    let very = evidence()
+        .filter(|(_, evidence)| *evidence >= very_rare)
+        .count();
+    let same = (named && rare.len() >= SHARED_ACROSS_LANGUAGES) || very > SHARED_ACROSS_LANGUAGES;
+    same.then_some(cosine / ACROSS_LANGUAGES)
 }
 
 /// Average-link agglomeration over the pairs that have anything in common: the two most similar stories become one,

@@ -21,6 +21,8 @@ pub(super) struct Texts {
     frequencies: Vec<u32>,
     /// What it says that two documents share a term: the negative logarithm of the share of documents that have it.
     evidence: Vec<f32>,
+    /// How many documents the evidence is from.
+    pub(super) documents: f32,
     /// Whether enough items were seen before to know what is usual.
     pub(super) experienced: bool,
 }
@@ -72,6 +74,7 @@ impl Texts {
             vectors,
             frequencies,
             evidence,
+            documents: documents + FEW,
             experienced: vocabulary.documents >= EXPERIENCE,
         }
     }

@@ -3,8 +3,9 @@
 //! `view` decides what is shown and holds it as plain values; the templates in `templates/` only lay it out;
 //! `locale` has every fixed word. Feed text reaches HTML through askama's escaping and nothing else.
 
-mod excerpt;
+mod boilerplate;
 mod locale;
+mod summary;
 mod view;
 
 use std::sync::LazyLock;
@@ -39,7 +40,7 @@ pub fn digest(
         .render()
         .context("rendering the text body")?;
     Ok(Digest {
-        subject: excerpt::cut(
+        subject: summary::cut(
             view.headline.as_deref().unwrap_or(&newsletter.title),
             SUBJECT_CHARS,
         ),

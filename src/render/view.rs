@@ -7,8 +7,8 @@ use askama::Template;
 use chrono::{DateTime, Datelike as _, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
 
-use super::excerpt::{cut, excerpt};
 use super::locale::{Words, words};
+use super::summary::{cut, summary};
 use crate::model::{Audience, Digest, Edition, Item, Mark, Newsletter, Story};
 
 /// An excerpt says what happened; the article says the rest (and press publishers' rights, §§ 87f ff. UrhG,
@@ -199,7 +199,7 @@ fn story_view<'a>(
             let excerpt = if update.news.is_empty() {
                 excerpt_beside(&lead.title, &lead.summary)
             } else {
-                excerpt(&update.news, EXCERPT_CHARS)
+                summary("", &update.news, EXCERPT_CHARS)
             };
             (
                 Cow::Owned(format!("{}: {}", words.update, lead.title)),
@@ -233,16 +233,16 @@ fn story_view<'a>(
     }
 }
 
-/// The excerpt of `summary` that stands under `title`. A headline that was made of the beginning of the text
+/// The excerpt of `text` that stands under `title`. A headline that was made of the beginning of the text
 /// (notes have none) ends in an ellipsis; the excerpt goes on from there.
-fn excerpt_beside(title: &str, summary: &str) -> String {
+fn excerpt_beside(title: &str, text: &str) -> String {
     let rest = title
         .strip_suffix('…')
-        .and_then(|start| summary.strip_prefix(start));
+        .and_then(|start| text.strip_prefix(start));
     match rest {
-        Some(rest) => format!("…{}", excerpt(rest, EXCERPT_CHARS)),
-        None if summary == title => String::new(),
-        None => excerpt(summary, EXCERPT_CHARS),
+        Some(rest) => format!("…{}", summary("", rest, EXCERPT_CHARS)),
+        None if text == title => String::new(),
+        None => summary(title, text, EXCERPT_CHARS),
     }
 }
 

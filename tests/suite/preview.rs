@@ -204,3 +204,44 @@ fn a_preview_keeps_nobody_out_while_it_fetches() {
     );
     preview.wait().unwrap();
 }
+
+#[test]
+fn explain_says_why_each_item_is_in_or_out_and_changes_nothing() {
+    let project = Project::shipped();
+    let told = project.run(&["explain", "--cadence", "daily"]).expect(0);
+    let text = &told.stdout;
+    for part in [
+        "  72  Polaris 3: Nordlicht stellt offenes Sprachmodell",
+        "relevance 77 · coverage 90 · recency 98",
+        "Fri 05:48 Netzkurier (shown)",
+        "excluded from “Künstliche Intelligenz” by “Gewinnspiel”",
+        "10 items match no topic; --all lists them.",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("Balkonpflanzen"), "{text}");
+
+    let all = project.run(&["explain", "--all"]).expect(0).stdout;
+    assert!(all.contains("Zehn Balkonpflanzen"), "{all}");
+    let some = project
+        .run(&["explain", "kestrel", "NETZKURIER"])
+        .expect(0)
+        .stdout;
+    assert!(
+        some.contains("Lücke in Kestrel-Routern") && !some.contains("Polaris"),
+        "{some}"
+    );
+
+    project.run(&["explain", "--html", "why.html"]).expect(0);
+    let page = std::fs::read_to_string(project.path("why.html")).unwrap();
+    assert!(page.contains("Kept out by the configuration (1)"), "{page}");
+    let json = project
+        .run(&["explain", "--json", "--cadence", "daily"])
+        .expect(0)
+        .json();
+    let score = &json["editions"][0]["edition"]["sections"][0]["stories"][0]["score"];
+    assert!(score["novelty"].as_f64().unwrap() > 0.9, "{score}");
+
+    project.run(&["explain", "--cadence", "monthly"]).expect(2);
+    assert!(!project.path("tidings.db").exists());
+}
