@@ -25,7 +25,7 @@
 //! | [`config`] | `config.toml`, and all that can be wrong with it |
 //! | [`schedule`] | which editions are due |
 //! | [`collect`] | fetch, parse, clean, identify |
-//! | [`rank`] | language, topics, stories, scores |
+//! | [`rank`] | language, topics, stories, scores, and why |
 //! | [`render`] | view, templates, languages |
 //! | [`deliver`] | message, mailers, the sending loop |
 //! | [`subscribe`] | lists of subscribers in and out |

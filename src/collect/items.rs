@@ -226,6 +226,18 @@ fn mark(entry: &Entry) -> Option<Mark> {
         "faz+",
         "t+",
         "zeit plus",
+        "zeit+",
+        "sz+",
+        "faz plus",
+        "f+ faz",
+        "f.a.z. plus",
+        "welt plus",
+        "weltplus",
+        "bild plus",
+        "bildplus",
+        "handelsblatt plus",
+        "tagesspiegel plus",
+        "abonnenten",
         "spiegel+",
         "spiegel plus",
         "subscriber",
@@ -251,12 +263,19 @@ fn mark(entry: &Entry) -> Option<Mark> {
     // A whole title is no label.
     let label = (head.len() < title.len())
         .then(|| head.trim_start_matches(['[', '(']).trim().to_lowercase());
+    // “Ein Titel | heise+”, “A title [Sponsored]”.
+    let tail = title
+        .trim_end_matches([']', ')'])
+        .rsplit(['|', '[', '('])
+        .next()
+        .unwrap_or_default();
+    let tail = (tail.len() < title.len()).then(|| tail.trim().to_lowercase());
     let access = entry.access.as_deref().map(str::to_lowercase);
     let categories = entry
         .categories
         .iter()
         .map(|category| category.trim().to_lowercase());
-    let labels: Vec<String> = categories.chain(label).chain(access).collect();
+    let labels: Vec<String> = categories.chain(label).chain(tail).chain(access).collect();
     let says = |words: &[&str]| labels.iter().any(|label| words.contains(&label.as_str()));
     if says(SPONSORED) {
         Some(Mark::Sponsored)
@@ -435,6 +454,13 @@ mod tests {
             None
         );
         assert_eq!(mark("<title>Premium</title>"), None);
+        assert_eq!(mark("<title>KI im Test | heise+</title>"), Some(Mark::Paid));
+        assert_eq!(mark("<title>SZ Plus: KI im Test</title>"), Some(Mark::Paid));
+        assert_eq!(
+            mark("<title>Better AI [Sponsored]</title>"),
+            Some(Mark::Sponsored)
+        );
+        assert_eq!(mark("<title>Was ZEIT+ kostet</title>"), None);
     }
 
     #[test]

@@ -283,7 +283,7 @@ fn without_dateline(text: &str) -> &str {
         .char_indices()
         .nth(LONGEST)
         .map_or(text.len(), |(end, _)| end);
-    let dash = [" – ", " - ", " — "]
+    let dash = [" – ", " - ", " — ", " -- "]
         .into_iter()
         .filter_map(|dash| text[..end].find(dash).map(|at| (at, dash.len())))
         .min();
@@ -296,7 +296,7 @@ fn without_dateline(text: &str) -> &str {
             .rsplit_once('(')
             .is_some_and(|(_, agency)| agency.len() < 20);
     let letters = || place.chars().filter(|c| c.is_alphabetic());
-    let capitals = letters().count() > 2 && letters().all(char::is_uppercase);
+    let capitals = letters().count() > 1 && letters().all(char::is_uppercase);
     if agency || capitals {
         &text[at + length..]
     } else {
