@@ -229,3 +229,46 @@ fn a_schedule_has_five_fields_and_a_limit_is_not_zero() {
     let found = problems(&format!("{SMALL}[collect]\ntimeout = \"0s\"\n"));
     assert_eq!(found[0].key, "collect.timeout");
 }
+
+#[test]
+fn what_is_wrong_about_ranking_is_told_with_its_line() {
+    let text = format!(
+        "{SMALL}\nweight = 20\nmark = \"free\"\n[rank]\nfloor = 30\npaid = \"hide\"\nmemory = \"60d\"\n[rank.weights]\nrelevance = \"high\"\ncoverage = -1\n"
+    )
+    .replace("id = \"ki\"", "id = \"ki\"\nkeywords = [\"KI\", \"title:\", \"+\"]");
+    let told: Vec<String> = problems(&text)
+        .into_iter()
+        .map(|problem| format!("{} {}", problem.key, problem.what))
+        .collect();
+    for wrong in [
+        "topic[1].keywords “title:” has no word in it",
+        "topic[1].keywords “+” has no word in it",
+        "feed[1].weight must be a number from 0 to 10",
+        "feed[1].mark there is no mark “free”",
+        "rank.floor must be a number from 0 to 1",
+        "rank.paid “hide” is not a way to treat items",
+        "rank.memory is too long",
+        "rank.weights.relevance must be a number from 0 to 100",
+        "rank.weights.coverage must be a number from 0 to 100",
+    ] {
+        assert!(told.iter().any(|told| told == wrong), "{wrong}\n{told:#?}");
+    }
+    assert_eq!(told.len(), 9, "{told:#?}");
+}
+
+#[test]
+fn ranking_is_configured_by_weights_policies_and_feeds() {
+    let text = format!(
+        "{SMALL}\nweight = 2\nlanguage = \"fr\"\n[rank]\nsponsored = \"mark\"\nmemory = \"7d\"\n[rank.weights]\ncoverage = 1\n"
+    );
+    let config = parse(&text, Path::new("")).unwrap();
+    assert_eq!(config.rank.weights.coverage, 1.0);
+    assert_eq!(config.rank.sponsored, crate::rank::Policy::Mark);
+    assert_eq!(config.memory, chrono::TimeDelta::days(7));
+    assert_eq!(
+        config.rank.feed_weights.values().collect::<Vec<_>>(),
+        [&2.0]
+    );
+    use crate::rank::Tongue::{De, En, Fr};
+    assert_eq!(config.rank.languages, [De, Fr, En]);
+}

@@ -46,6 +46,9 @@ const LEAST_EVIDENCE: f32 = 1.0;
 /// How many of a document's terms, the rarest, lead to others that it is compared with.
 const LEADING_TERMS: usize = 16;
 
+/// These are the rarest, so they hold at least so much of the evidence that a pair must have.
+const MOST_OF_IT: f32 = 0.75;
+
 /// How many other documents, the latest, each of these terms leads to: what a thousand items have in common tells none of
 /// them apart, and all pairs would be a million.
 const HOLDERS: usize = 64;
@@ -88,8 +91,7 @@ fn pairs(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Edge> {
         touched.sort_unstable();
         for other in touched.drain(..) {
             let other = other as usize;
-            // The leading terms are the rarest, so they hold most of the evidence there is.
-            let likely = std::mem::take(&mut evidence[other]) * 2.0 >= needed;
+            let likely = std::mem::take(&mut evidence[other]) >= MOST_OF_IT * needed;
             if likely
                 && let Some(similarity) = similarity(texts, batch, needed, place, places[other])
             {

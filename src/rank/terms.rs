@@ -4,6 +4,7 @@
 //! it, and everything after that compares numbers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use frostem::Stemmer;
@@ -50,7 +51,7 @@ impl TermId {
 #[derive(Debug)]
 pub(super) struct Word {
     /// Lower case, umlauts written out.
-    pub(super) folded: Box<str>,
+    pub(super) folded: Arc<str>,
     /// Its stem, or its groups of letters.
     pub(super) terms: Box<[TermId]>,
     /// How rare it is in its language, from 0 to 1.
@@ -63,9 +64,9 @@ pub(super) struct Word {
 pub(super) struct Lexicon {
     words: Vec<Word>,
     /// The words of each language by how they are written; the last is of those without one.
-    places: [HashMap<Box<str>, WordId, RandomState>; Tongue::ALL.len() + 1],
-    terms: Vec<Box<str>>,
-    term_places: HashMap<Box<str>, TermId, RandomState>,
+    places: [HashMap<Arc<str>, WordId, RandomState>; Tongue::ALL.len() + 1],
+    terms: Vec<Arc<str>>,
+    term_places: HashMap<Arc<str>, TermId, RandomState>,
     stemmers: [Option<Stemmer>; Tongue::ALL.len()],
 }
 
@@ -135,13 +136,18 @@ impl Lexicon {
         let id = WordId(
             u32::try_from(self.words.len()).expect("a batch has fewer than four billion words"),
         );
+        let key: Arc<str> = written.into();
         self.words.push(Word {
-            folded: fold(written).into(),
+            folded: if written.is_ascii() {
+                Arc::clone(&key)
+            } else {
+                fold(written).into()
+            },
             terms,
             rarity,
             tongue,
         });
-        self.places[place].insert(written.into(), id);
+        self.places[place].insert(key, id);
         id
     }
 
@@ -152,8 +158,9 @@ impl Lexicon {
         let id = TermId(
             u32::try_from(self.terms.len()).expect("a batch has fewer than four billion terms"),
         );
-        self.terms.push(term.into());
-        self.term_places.insert(term.into(), id);
+        let term: Arc<str> = term.into();
+        self.terms.push(Arc::clone(&term));
+        self.term_places.insert(term, id);
         id
     }
 }

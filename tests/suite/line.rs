@@ -346,3 +346,75 @@ fn a_feed_of_twenty_thousand_alike_items_ends_in_good_time() {
     let report = project.run(&["send", "--json"]).expect(0).json();
     assert_eq!(report["collect"]["new_items"], 1_000);
 }
+
+#[test]
+fn a_story_with_news_comes_back_as_an_update_that_says_what_is_new() {
+    let feeds = FeedServer::start();
+    let story = |title: &str, text: &str, date: &str| {
+        format!(
+            "<item><title>{title}</title><link>https://{}.example/{}</link><pubDate>{date}</pubDate>\
+             <description>{text}</description></item>",
+            title.len(),
+            text.len()
+        )
+    };
+    let feed = |name: &str, item: String| {
+        let text =
+            format!("<rss version=\"2.0\"><channel><title>{name}</title>{item}</channel></rss>");
+        feeds.feed(&format!("/{name}"), text)
+    };
+    let friday = "Fri, 20 Nov 2026 05:00:00 +0100";
+    let saturday = "Sat, 21 Nov 2026 05:00:00 +0100";
+    let first = feed(
+        "Bote",
+        story(
+            "Nordlicht stellt KI Polaris vor",
+            "Das Sprachmodell Polaris läuft auf dem Laptop.",
+            friday,
+        ),
+    );
+    let urls = [
+        first,
+        feed("Kurier", String::new()),
+        feed("Post", String::new()),
+    ];
+    let config = urls.iter().fold(newsletter(), |config, url| {
+        config + &format!("[[feed]]\nurl = \"{url}\"\n")
+    });
+    let project =
+        Project::with_config(&(config + "[[subscriber]]\naddress = \"anna@example.org\"\n"));
+    project.run(&["send"]).expect(0).silent();
+
+    feed(
+        "Kurier",
+        story(
+            "Kartellamt stoppt Polaris, die KI von Nordlicht",
+            "Der Streit geht weiter. Das Kartellamt untersagt den Verkauf von Polaris.",
+            saturday,
+        ),
+    );
+    feed(
+        "Post",
+        story(
+            "Nordlicht: Kartellamt untersagt Verkauf der KI Polaris",
+            "Die Behörde sieht ein Monopol.",
+            saturday,
+        ),
+    );
+    project.edit_config(NOW, "2026-11-21T07:05:00+01:00");
+    let explained = project.run(&["explain"]).expect(0).stdout;
+    assert!(explained.contains("Update: Kartellamt"), "{explained}");
+    project.run(&["send"]).expect(0).silent();
+    let mails: Vec<String> = project
+        .maildir()
+        .iter()
+        .map(|mail| std::fs::read_to_string(mail).unwrap())
+        .collect();
+    let update = mails
+        .iter()
+        .find(|mail| mail.contains("Update: Kartellamt"));
+    assert!(
+        update.is_some_and(|mail| mail.contains("untersagt den Verkauf von Polaris")),
+        "{mails:#?}"
+    );
+}

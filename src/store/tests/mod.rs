@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod items;
+mod memory;
 mod opening;
 mod subscribers;
 
