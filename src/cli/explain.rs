@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use chrono_tz::Tz;
 use clap::Args;
 
-use super::rehearsal::{Rehearsal, Rehearsed, Which, groups, parts, percent, role};
+use super::rehearsal::{Rehearsal, Rehearsed, Which, groups, parts, percent, reason, role};
 use super::report::{count, moment};
 use super::terminal;
 use crate::config::Config;
@@ -23,14 +23,14 @@ It reads the feeds and ranks what they have, as a preview does, and changes noth
   tidings explain --html why.html    the same as a page, with all items")]
 pub(super) struct Explain {
     /// Only items that have all these words in their headline or outlet
-    #[arg(value_name = "WORD")]
+    #[arg(value_name = "WORD", conflicts_with_all = ["json", "html"])]
     words: Vec<String>,
 
     #[command(flatten)]
     which: Which,
 
-    /// List the items that match no topic as well
-    #[arg(long)]
+    /// List the items that match no topic as well; the page and JSON always have them
+    #[arg(long, conflicts_with_all = ["json", "html"])]
     all: bool,
 
     /// Write a page to this file
@@ -80,6 +80,17 @@ impl Explain {
             let _ = writeln!(text, "\n{}: {stories} since {since}", edition.cadence);
             self.shown(&mut text, one, timezone);
             self.left_out(&mut text, &one.left_out, timezone);
+            let told = one
+                .edition
+                .sections
+                .iter()
+                .flat_map(|section| &section.stories);
+            let mut items = told
+                .flat_map(Story::items)
+                .chain(one.left_out.iter().map(|left| &left.item));
+            if !self.words.is_empty() && !items.any(|item| self.wants(item)) {
+                let _ = writeln!(text, "  No item has “{}”.", self.words.join(" "));
+            }
         }
         text
     }
@@ -109,6 +120,11 @@ impl Explain {
                 let parts =
                     parts(&story.score).map(|(name, value)| format!("{name} {}", percent(value)));
                 let _ = writeln!(text, "       {}", parts.join(" · "));
+                let outlets = story.sources();
+                if outlets > 1 {
+                    let first = &story.earliest().source;
+                    let _ = writeln!(text, "       {outlets} outlets report it, {first} first");
+                }
                 for item in story.items() {
                     let role = role(story, item)
                         .map(|role| format!(" ({role})"))
@@ -147,7 +163,7 @@ impl Explain {
                     "       {clock} {}: {}",
                     left.item.source, left.item.title
                 );
-                let _ = writeln!(text, "                 {}", left.reason);
+                let _ = writeln!(text, "                 {}", reason(left, timezone));
             }
         }
     }

@@ -82,13 +82,15 @@ pub(super) async fn pass(
     let published = |report: &CadenceReport| matches!(report.decision, Decision::Published { .. });
     if report.cadences.iter().any(published) {
         report.stranded = stranded(config, store).await?;
-        learn_vocabulary(config, store, now).await?;
     }
     report.delivery = send_due(config, store, mailer, stop).await?;
     report.stopped |= report
         .delivery
         .as_ref()
         .is_some_and(|delivered| delivered.stopped);
+    if !report.stopped {
+        learn_vocabulary(config, store, now).await?;
+    }
     Ok(report)
 }
 
@@ -226,22 +228,23 @@ pub(super) async fn compose(
     Ok((edition, composition.left_out))
 }
 
-/// How far back words are counted at first, and how much of it at a time.
-const FIRST_COUNTED: TimeDelta = TimeDelta::days(14);
+/// How far back words are counted, and how much at a time: a day, as a word that many a day have is rare in an hour.
+const COUNTED_BACK: TimeDelta = TimeDelta::days(14);
 const COUNTED_AT_A_TIME: TimeDelta = TimeDelta::days(1);
 
-/// Counts the words of the items that arrived since the last time, for the editions to come.
+/// Counts the words of the items of each day that is over since the last time, for the editions to come.
 async fn learn_vocabulary(
     config: &Config,
     store: &Store,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let mut since = store
-        .vocabulary_until()
-        .await?
-        .unwrap_or(now - FIRST_COUNTED);
-    while since < now {
-        let until = now.min(since + COUNTED_AT_A_TIME);
+    // A pretended time is not to keep words from being counted when it is over.
+    let now = now.min(wall());
+    let earliest = now - COUNTED_BACK;
+    let counted = store.vocabulary_until().await?;
+    let mut since = counted.map_or(earliest, |counted| counted.max(earliest));
+    while since + COUNTED_AT_A_TIME <= now {
+        let until = since + COUNTED_AT_A_TIME;
         let window = Window { since, until };
         let items = store.list_items(&config.feed_keys(), window).await?;
         let languages = config.rank.languages.clone();

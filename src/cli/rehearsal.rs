@@ -125,6 +125,10 @@ impl Page<'_> {
         percent(*value)
     }
 
+    fn reason(&self, left: &LeftOut) -> String {
+        reason(left, self.config.newsletter.timezone)
+    }
+
     fn role(story: &Story, item: &Item) -> Option<String> {
         role(story, item)
     }
@@ -176,6 +180,17 @@ pub(super) fn role(story: &Story, item: &Item) -> Option<String> {
         || "copy of what was shown before".to_owned(),
         |original| format!("copy of {}", original.source),
     ))
+}
+
+/// Why an item is left out, with dates as the newsletter's readers count them.
+pub(super) fn reason(left: &LeftOut, timezone: Tz) -> String {
+    match &left.reason {
+        Reason::Shown { at, .. } => {
+            let day = at.with_timezone(&timezone).format("%-d %B");
+            format!("{}, in the edition of {day}", left.reason)
+        }
+        reason => reason.to_string(),
+    }
 }
 
 /// The kinds of reasons, the most telling first.

@@ -222,6 +222,7 @@ fn mark(entry: &Entry) -> Option<Mark> {
         "s+",
         "z+",
         "f+",
+        "g+",
         "sz plus",
         "faz+",
         "t+",
@@ -251,22 +252,22 @@ fn mark(entry: &Entry) -> Option<Mark> {
         "sponsored content",
         "advertorial",
         "anzeige",
-        "werbung",
-        "promotion",
         "advertisement",
         "partner content",
         "paid post",
-        "sponsor",
     ];
     let title = entry.title.as_ref().map(Html::text).unwrap_or_default();
-    let head = title.split([':', '|', ']', ')']).next().unwrap_or_default();
+    let head = title
+        .split([':', '|', ']', ')', '–'])
+        .next()
+        .unwrap_or_default();
     // A whole title is no label.
     let label = (head.len() < title.len())
         .then(|| head.trim_start_matches(['[', '(']).trim().to_lowercase());
     // “Ein Titel | heise+”, “A title [Sponsored]”.
     let tail = title
         .trim_end_matches([']', ')'])
-        .rsplit(['|', '[', '('])
+        .rsplit(['|', '[', '(', '–', '-'])
         .next()
         .unwrap_or_default();
     let tail = (tail.len() < title.len()).then(|| tail.trim().to_lowercase());
@@ -275,8 +276,17 @@ fn mark(entry: &Entry) -> Option<Mark> {
         .categories
         .iter()
         .map(|category| category.trim().to_lowercase());
-    let labels: Vec<String> = categories.chain(label).chain(tail).chain(access).collect();
-    let says = |words: &[&str]| labels.iter().any(|label| words.contains(&label.as_str()));
+    let said: Vec<String> = categories.chain(access).collect();
+    let labels: Vec<String> = label.into_iter().chain(tail).collect();
+    // “Abo: Netflix wird teurer” is about one.
+    let topical = |label: &str| {
+        ["paid", "premium", "plus", "abo", "subscriber", "abonnenten"].contains(&label)
+    };
+    let says = |words: &[&str]| {
+        let said = said.iter().any(|label| words.contains(&label.as_str()));
+        let labelled = |label: &String| !topical(label) && words.contains(&label.as_str());
+        said || labels.iter().any(labelled)
+    };
     if says(SPONSORED) {
         Some(Mark::Sponsored)
     } else if says(PAID) {
@@ -460,7 +470,17 @@ mod tests {
             mark("<title>Better AI [Sponsored]</title>"),
             Some(Mark::Sponsored)
         );
+        assert_eq!(
+            mark("<title>ANZEIGE – KI-Seminar</title>"),
+            Some(Mark::Sponsored)
+        );
+        assert_eq!(
+            mark("<title>KI im Krankenhaus - SPIEGEL+</title>"),
+            Some(Mark::Paid)
+        );
         assert_eq!(mark("<title>Was ZEIT+ kostet</title>"), None);
+        assert_eq!(mark("<title>Abo: Netflix wird teurer</title>"), None);
+        assert_eq!(mark("<title>Werbung: EU verbietet Tricks</title>"), None);
     }
 
     #[test]

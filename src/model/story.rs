@@ -51,7 +51,7 @@ impl Story {
 pub struct Update {
     /// When the edition ended that showed it last.
     pub shown: DateTime<Utc>,
-    /// The sentence that says what is new, in the words of a report; empty when none stands out.
+    /// The sentence of the lead that says what is new; empty when none stands out.
     pub news: String,
 }
 
@@ -132,7 +132,7 @@ pub enum Reason {
         mark: Mark,
     },
     /// An earlier edition of this cadence showed it, or the story that it reports.
-    #[error("was shown in the edition of {}{}", .at.format("%-d %B"), .story.as_ref().map(|story| format!(" as “{story}”")).unwrap_or_default())]
+    #[error("was shown before{}", .story.as_ref().map(|story| format!(" as “{story}”")).unwrap_or_default())]
     Shown {
         /// When that edition ended.
         at: DateTime<Utc>,

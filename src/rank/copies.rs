@@ -36,10 +36,7 @@ pub(super) fn fold(documents: &[Document], places: &[usize]) -> Vec<usize> {
 
 /// Which of the reports of one story, earliest first, are copies of an earlier one, and of which.
 pub(super) fn within(documents: &[&Document]) -> Vec<Option<usize>> {
-    let runs: Vec<HashSet<&[WordId]>> = documents
-        .iter()
-        .map(|document| document.lead.windows(RUN).collect())
-        .collect();
+    let mut runs: HashMap<usize, HashSet<&[WordId]>> = HashMap::new();
     let mut originals: Vec<usize> = Vec::new();
     let mut copies = Vec::with_capacity(documents.len());
     for (place, document) in documents.iter().enumerate() {
@@ -53,7 +50,11 @@ pub(super) fn within(documents: &[&Document]) -> Vec<Option<usize>> {
                 if document.lead.len() < TELLING_WORDS || earlier.lead.len() < TELLING_WORDS {
                     return document.title == earlier.title && document.lead == earlier.lead;
                 }
-                let (one, other) = (&runs[place], &runs[original]);
+                for place in [place, original] {
+                    let read = || documents[place].lead.windows(RUN).collect();
+                    runs.entry(place).or_insert_with(read);
+                }
+                let (one, other) = (&runs[&place], &runs[&original]);
                 let common = one.intersection(other).count() as f64;
                 common >= SAME * one.len().min(other.len()) as f64
             });

@@ -13,6 +13,9 @@ use crate::model::Vote;
 /// So many items of an outlet weigh as much as the mean of all outlets.
 const DOUBT: f64 = 2.5;
 
+/// So many items must be known before what was learned counts half.
+const FEW: f64 = 100.0;
+
 /// How far one item moves the weight of a word that is new.
 const STEP: f64 = 0.15;
 
@@ -104,6 +107,8 @@ impl Interest {
             .max(0.01)
             .sqrt();
         let above = (self.expected(title, source, language) - mean) / deviation;
+        // A day of comments says little yet.
+        let above = above * self.all.count / (self.all.count + FEW);
         1.0 / (1.0 + (-2.0 * above).exp())
     }
 
@@ -197,8 +202,8 @@ mod tests {
             .collect();
         let mut interest = Interest::of(&votes);
         let mut share = |title, source| interest.share(title, source, Some("en"));
-        assert!(share("Something", "Loud") > 0.6 && share("Something", "Quiet") < 0.4);
-        assert!(share("Polaris again", "Unknown") > share("Gardens again", "Unknown") + 0.1);
+        assert!(share("Something", "Loud") > 0.55 && share("Something", "Quiet") < 0.45);
+        assert!(share("Polaris again", "Unknown") > share("Gardens again", "Unknown") + 0.05);
     }
 
     #[test]

@@ -8,7 +8,8 @@ use aho_corasick::AhoCorasick;
 use foldhash::fast::RandomState;
 
 use super::language::Tongue;
-use super::terms::{Batch, Document, LEAD, TermId, WordId, each_word, fold};
+use super::rarity::rarity;
+use super::terms::{Batch, Document, LEAD, Lexicon, TermId, WordId, each_word, fold};
 use crate::model::{Field, Item, Keyword, Topic};
 
 /// What one hit is worth as evidence that an item belongs.
@@ -44,8 +45,12 @@ pub(super) fn find(batch: &mut Batch, items: &[&Item], keywords: &[&Keyword]) ->
     for (place, document) in batch.documents.iter().enumerate() {
         patterns.tally(document, &mut tallies);
         for (keyword, [title, lead]) in tallies.drain() {
-            let in_lead = keywords[keyword].field.is_none();
-            let lead = if in_lead { lead } else { Tally::default() };
+            let (title, lead) = match keywords[keyword].field {
+                None => (title, lead),
+                Some(Field::Title) => (title, Tally::default()),
+                // Looked for elsewhere.
+                Some(Field::Source | Field::Author | Field::Category) => continue,
+            };
             let times = title.times + LEAD * lead.times;
             if times > 0.0 {
                 hits[keyword].push(Hit {
@@ -104,6 +109,29 @@ pub(super) fn terms(batch: &mut Batch, topics: &[Topic]) -> HashSet<TermId> {
         }
     }
     terms
+}
+
+/// Whether the rest of a compound is a word, which tells `Kündigungsschutz` from `Intel` in `Intelligenz`: nothing, an ending, a
+/// word that the language or the batch has, with or without the letters that link parts, or a long one that is made of parts
+/// itself.
+fn is_part(rest: &str, tongue: Tongue, lexicon: &Lexicon) -> bool {
+    const ENDING: usize = 2;
+    const MADE_OF_PARTS: usize = 9;
+    if rest.len() <= ENDING || rest.len() >= MADE_OF_PARTS {
+        return true;
+    }
+    let unlinked = ["es", "en", "s", "n", "e"]
+        .into_iter()
+        .flat_map(|link| [rest.strip_prefix(link), rest.strip_suffix(link)]);
+    let stemmer = tongue.stemmer();
+    std::iter::once(Some(rest))
+        .chain(unlinked)
+        .flatten()
+        .filter(|part| part.len() > ENDING)
+        .any(|part| {
+            let stem = stemmer.stem(part);
+            rarity(&stem, tongue) < 1.0 || lexicon.find_term(&stem).is_some()
+        })
 }
 
 fn folded_words(text: &str) -> Vec<String> {
@@ -186,7 +214,7 @@ impl Patterns {
         }
         let mut starts: Vec<Vec<Start>> = vec![Vec::new(); lexicon.word_count()];
         let mut following = Vec::with_capacity(keywords.len());
-        let mut compounds: Vec<(&str, usize, Option<Tongue>)> = Vec::new();
+        let mut compounds: Vec<(&str, usize, Tongue)> = Vec::new();
         for (place, (keyword, in_each)) in keywords.iter().zip(&read).enumerate() {
             let length = in_each.first().map_or(0, |words| words.len());
             let mut parts: Vec<HashSet<WordId>> = vec![HashSet::new(); length];
@@ -198,14 +226,18 @@ impl Patterns {
                         part.extend(&by_terms[&(*tongue, &*word.terms)]);
                     }
                 }
-                if let ([id], false) = (&**words, keyword.exact) {
+                if let ([id], false, Some(tongue)) = (&**words, keyword.exact, tongue)
+                    && tongue.writes_compounds()
+                {
                     let word = lexicon.word(*id);
-                    let stem = match &*word.terms {
-                        [term] if tongue.is_some() => lexicon.term(*term),
-                        _ => &*word.folded,
-                    };
-                    if stem.chars().count() >= COMPOUND_CHARS {
-                        compounds.push((stem, place, *tongue));
+                    // The stemmer takes umlauts off; as it is written, the word has them written out.
+                    let spellings = [lexicon.term(word.terms[0]), &*word.folded];
+                    for (which, part) in spellings.into_iter().enumerate() {
+                        if part.chars().count() >= COMPOUND_CHARS
+                            && (which == 0 || part != spellings[0])
+                        {
+                            compounds.push((part, place, *tongue));
+                        }
                     }
                 }
             }
@@ -226,14 +258,17 @@ impl Patterns {
             for (id, word) in lexicon.words() {
                 for found in stems.find_overlapping_iter(&*word.folded) {
                     let (_, keyword, tongue) = compounds[found.pattern().as_usize()];
-                    let (stem, before, after) =
-                        (found.len(), found.start(), word.folded.len() - found.end());
-                    let is_part = stem > COMPOUND_CHARS
-                        || (before.min(after) == 0 && before.max(after) >= COMPOUND_CHARS);
+                    let (before, after) =
+                        (&word.folded[..found.start()], &word.folded[found.end()..]);
+                    let long = found.len() > COMPOUND_CHARS
+                        || (before.is_empty() && after.len() >= COMPOUND_CHARS)
+                        || (after.is_empty() && before.len() >= COMPOUND_CHARS);
                     let known = &mut starts[id.index()];
-                    if is_part
-                        && word.tongue == tongue
+                    if word.tongue == Some(tongue)
+                        && long
                         && known.iter().all(|start| start.keyword != keyword)
+                        && is_part(before, tongue, lexicon)
+                        && is_part(after, tongue, lexicon)
                     {
                         known.push(Start {
                             keyword,

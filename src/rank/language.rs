@@ -80,6 +80,14 @@ impl Tongue {
         }
     }
 
+    /// Whether it writes words that are made of words as one.
+    pub(super) fn writes_compounds(self) -> bool {
+        matches!(
+            self,
+            Self::Da | Self::De | Self::Fi | Self::Nl | Self::No | Self::Sv
+        )
+    }
+
     pub(super) fn stemmer(self) -> Stemmer {
         Stemmer::new(match self {
             Self::Da => Algorithm::Danish,

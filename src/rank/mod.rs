@@ -64,12 +64,16 @@ pub fn compose(
     window: Window,
     options: &Options,
 ) -> Composition {
-    items.sort_by(|a, b| (a.published, &a.key).cmp(&(b.published, &b.key)));
+    items.sort_by(|a, b| {
+        let by_time = (a.published, &a.key).cmp(&(b.published, &b.key));
+        by_time.then_with(|| (&a.title, &a.summary).cmp(&(&b.title, &b.summary)))
+    });
     let mut seen = HashSet::new();
     items.retain(|item| seen.insert(item.key.clone()));
+    let shown = last_shown(memory);
     let mut reasons: Vec<Option<Reason>> = items
         .iter()
-        .map(|item| refused_at_once(item, memory, options))
+        .map(|item| refused_at_once(item, &shown, options))
         .collect();
     for item in &mut items {
         item.mark = item
@@ -77,7 +81,7 @@ pub fn compose(
             .filter(|mark| options.policy(*mark) != Policy::Keep);
     }
 
-    let mut entrants = entrants(&items, &reasons, memory);
+    let mut entrants = entrants(&items, &reasons, &shown);
     let all: Vec<&Item> = entrants.iter().map(|entrant| entrant.item).collect();
     let mut batch = Batch::read(all.iter().copied(), &options.languages);
     topic::relevance(&mut batch, &all, topics, |topic, relevance| {
@@ -101,8 +105,18 @@ pub fn compose(
         ),
     };
     let mut drafts: Vec<Vec<Draft<'_>>> = topics.iter().map(|_| Vec::new()).collect();
-    for group in groups(&texts, &batch, &entrants) {
-        match draft(&batch, &entrants, &group, &mut scorer) {
+    let mut groups = groups(&texts, &batch, &entrants);
+    while let Some(mut group) = groups.pop() {
+        let Some(best) = best_topic(&entrants, &group) else {
+            continue;
+        };
+        // What the topic keeps out can be a story of another one.
+        let kept_out = |place: &usize| entrants[*place].kept_out.contains(&best.topic);
+        let others: Vec<usize> = group.extract_if(.., |place| kept_out(place)).collect();
+        if !others.is_empty() {
+            groups.push(others);
+        }
+        match draft(&batch, &entrants, &group, best, &mut scorer) {
             Drafted::Story(draft) => drafts[draft.topic].push(draft),
             Drafted::Known { at, story } => {
                 for place in group {
@@ -114,7 +128,6 @@ pub fn compose(
                     }
                 }
             }
-            Drafted::Unwanted => {}
         }
     }
     let mailed: Vec<usize> = (0..entrants.len())
@@ -153,7 +166,8 @@ pub fn relevance(items: &[Item], topics: &[Topic], languages: &[Tongue]) -> Vec<
     values
 }
 
-/// Which of `items` report the same event, as [`compose`] sees it: lists of places, each in the order of time.
+/// Which of `items` report the same event, as [`compose`] sees it before it knows what topics look for: lists of places, each in
+/// the order of time.
 pub fn stories(items: &[Item], vocabulary: &Vocabulary, languages: &[Tongue]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..items.len()).collect();
     order.sort_by(|a, b| {
@@ -162,7 +176,9 @@ pub fn stories(items: &[Item], vocabulary: &Vocabulary, languages: &[Tongue]) ->
     let batch = Batch::read(order.iter().map(|place| &items[*place]), languages);
     let texts = Texts::of(&batch, vocabulary, &HashSet::new());
     let places: Vec<usize> = (0..items.len()).collect();
-    let mut stories = fold_and_cluster(&texts, &batch, &places);
+    let mut stories = fold_and_cluster(&texts, &batch, &places, |a, b| {
+        same_outlet(&items[order[a]], &items[order[b]])
+    });
     stories
         .iter_mut()
         .flatten()
@@ -175,6 +191,8 @@ struct Entrant<'a> {
     item: &'a Item,
     origin: Origin,
     wanted: Option<Wanted>,
+    /// The topics that exclude it, or whose required words it lacks.
+    kept_out: Vec<usize>,
     /// Why the topic that it matches best does not want it, and how well it matches.
     refusal: Option<(f64, Reason)>,
 }
@@ -199,7 +217,13 @@ struct Wanted {
 impl Entrant<'_> {
     /// Takes note of what a topic says about it.
     fn consider(&mut self, place: usize, topics: &[Topic], relevance: &Relevance, floor: f64) {
-        if !relevance.belongs || matches!(self.origin, Origin::Mailed(_)) {
+        if matches!(self.origin, Origin::Mailed(_)) {
+            return;
+        }
+        if relevance.excluded.is_some() || relevance.lacking.is_some() && relevance.belongs {
+            self.kept_out.push(place);
+        }
+        if !relevance.belongs {
             return;
         }
         let topic = &topics[place];
@@ -217,7 +241,7 @@ impl Entrant<'_> {
                 topic: title(),
                 word,
             }
-        } else if value < floor && !topic.keywords.is_empty() {
+        } else if value < floor && !relevance.assigned && !topic.keywords.is_empty() {
             let percent = (value * 100.0).round() as u32;
             Reason::BelowFloor {
                 topic: title(),
@@ -237,39 +261,14 @@ impl Entrant<'_> {
         }
     }
 
-    /// Whether it may stand beside the reports of a story: everything but what a topic keeps out.
+    /// Whether it may stand beside the reports of a story: everything but what a topic keeps out and none wants.
     fn may_join(&self) -> bool {
-        let kept_out = |(_, reason): &(f64, Reason)| {
-            matches!(reason, Reason::Excluded { .. } | Reason::Lacks { .. })
-        };
-        self.wanted.is_some() || !self.refusal.as_ref().is_some_and(kept_out)
+        self.wanted.is_some() || self.kept_out.is_empty()
     }
 }
 
-/// Why an item takes no part, whatever its words are.
-fn refused_at_once(item: &Item, memory: &Memory, options: &Options) -> Option<Reason> {
-    if let Some(mark) = item
-        .mark
-        .filter(|mark| options.policy(*mark) == Policy::Drop)
-    {
-        return Some(Reason::Marked { mark });
-    }
-    let shown = memory
-        .mailed
-        .iter()
-        .filter(|mailed| mailed.item.key == item.key);
-    shown
-        .map(|mailed| mailed.at)
-        .max()
-        .map(|at| Reason::Shown { at, story: None })
-}
-
-/// The items that nothing is against yet and those that readers have seen, earliest first.
-fn entrants<'a>(
-    items: &'a [Item],
-    reasons: &[Option<Reason>],
-    memory: &'a Memory,
-) -> Vec<Entrant<'a>> {
+/// The items that readers have seen, each as shown last.
+fn last_shown(memory: &Memory) -> HashMap<&ItemKey, &Mailed> {
     let mut shown: HashMap<&ItemKey, &Mailed> = HashMap::new();
     for mailed in &memory.mailed {
         let latest = shown.entry(&mailed.item.key).or_insert(mailed);
@@ -277,8 +276,36 @@ fn entrants<'a>(
             *latest = mailed;
         }
     }
+    shown
+}
+
+/// Why an item takes no part, whatever its words are.
+fn refused_at_once(
+    item: &Item,
+    shown: &HashMap<&ItemKey, &Mailed>,
+    options: &Options,
+) -> Option<Reason> {
+    if let Some(mark) = item
+        .mark
+        .filter(|mark| options.policy(*mark) == Policy::Drop)
+    {
+        return Some(Reason::Marked { mark });
+    }
+    let mailed = shown.get(&item.key)?;
+    Some(Reason::Shown {
+        at: mailed.at,
+        story: None,
+    })
+}
+
+/// The items that nothing is against yet and those that readers have seen, earliest first.
+fn entrants<'a>(
+    items: &'a [Item],
+    reasons: &[Option<Reason>],
+    shown: &HashMap<&ItemKey, &'a Mailed>,
+) -> Vec<Entrant<'a>> {
     let known = shown
-        .into_values()
+        .values()
         .map(|mailed| (&mailed.item, Origin::Mailed(mailed.at)));
     let new = items
         .iter()
@@ -291,6 +318,7 @@ fn entrants<'a>(
             item,
             origin,
             wanted: None,
+            kept_out: Vec::new(),
             refusal: None,
         })
         .collect();
@@ -303,11 +331,34 @@ fn groups(texts: &Texts, batch: &Batch, entrants: &[Entrant<'_>]) -> Vec<Vec<usi
     let places: Vec<usize> = (0..entrants.len())
         .filter(|place| entrants[*place].may_join())
         .collect();
-    fold_and_cluster(texts, batch, &places)
+    fold_and_cluster(texts, batch, &places, |a, b| {
+        caution(&entrants[a], &entrants[b])
+    })
+}
+
+/// How many times more alike than others two items must be to be one story.
+fn caution(a: &Entrant<'_>, b: &Entrant<'_>) -> f32 {
+    /// What is taken for known is lost to the readers, which is worse than telling it twice.
+    const KNOWN: f32 = 1.5;
+    let is_new = |entrant: &Entrant<'_>| matches!(entrant.origin, Origin::New(_));
+    let known = if is_new(a) == is_new(b) { 1.0 } else { KNOWN };
+    same_outlet(a.item, b.item) * known
+}
+
+/// Two texts of one outlet are seldom about one event.
+fn same_outlet(a: &Item, b: &Item) -> f32 {
+    const SAME_OUTLET: f32 = 1.5;
+    let same = !a.source.is_empty() && a.source == b.source;
+    if same { SAME_OUTLET } else { 1.0 }
 }
 
 /// Copies fold first: a thousand of them are one report, and cost as much.
-fn fold_and_cluster(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Vec<usize>> {
+fn fold_and_cluster(
+    texts: &Texts,
+    batch: &Batch,
+    places: &[usize],
+    caution: impl Fn(usize, usize) -> f32,
+) -> Vec<Vec<usize>> {
     let firsts = copies::fold(&batch.documents, places);
     let mut copies: HashMap<usize, Vec<usize>> = HashMap::new();
     let mut distinct = Vec::new();
@@ -318,7 +369,7 @@ fn fold_and_cluster(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Vec<u
             copies.entry(first).or_default().push(place);
         }
     }
-    let mut stories = story::cluster(texts, batch, &distinct);
+    let mut stories = story::cluster(texts, batch, &distinct, caution);
     for story in &mut stories {
         let more: Vec<usize> = story
             .iter()
@@ -400,67 +451,96 @@ impl<'a> Draft<'a> {
 enum Drafted<'a> {
     /// A story.
     Story(Draft<'a>),
-    /// Readers have seen it on that edition under that headline, and there is no news.
+    /// Readers have seen it on that edition, in a report of that headline, and there is no news.
     Known { at: DateTime<Utc>, story: &'a str },
-    /// No topic wants any of it.
-    Unwanted,
+}
+
+/// The topic that the best report of a group matches best.
+fn best_topic(entrants: &[Entrant<'_>], group: &[usize]) -> Option<Wanted> {
+    let wanted = group.iter().filter_map(|place| entrants[*place].wanted);
+    wanted.reduce(|best, other| {
+        let better = other.relevance > best.relevance
+            || (other.relevance == best.relevance && other.topic < best.topic);
+        if better { other } else { best }
+    })
 }
 
 fn draft<'a>(
     batch: &Batch,
     entrants: &[Entrant<'a>],
     group: &[usize],
+    best: Wanted,
     scorer: &mut Scorer<'_>,
 ) -> Drafted<'a> {
-    let wanted = group.iter().filter_map(|place| entrants[*place].wanted);
-    let best = wanted.reduce(|best, other| {
-        let better = other.relevance > best.relevance
-            || (other.relevance == best.relevance && other.topic < best.topic);
-        if better { other } else { best }
-    });
-    let Some(best) = best else {
-        return Drafted::Unwanted;
-    };
-    let documents: Vec<_> = group.iter().map(|place| &batch.documents[*place]).collect();
-    let copies = copies::within(&documents);
+    // The publisher's own is never the copy of what an aggregator has of it.
+    let mut order = group.to_vec();
+    order.sort_by_key(|place| (entrants[*place].item.relayed, *place));
+    let documents: Vec<_> = order.iter().map(|place| &batch.documents[*place]).collect();
+    let originals = copies::within(&documents);
+    let copies: HashMap<usize, usize> = order
+        .iter()
+        .zip(originals)
+        .filter_map(|(place, original)| Some((*place, order[original?])))
+        .collect();
     let mut reports = Vec::new();
     let mut known = Vec::new();
     let mut shown: Option<(DateTime<Utc>, &Item)> = None;
-    for (&place, copy_of) in group.iter().zip(&copies) {
+    for &place in group {
         let item = entrants[place].item;
         match entrants[place].origin {
             Origin::New(index) => reports.push(Draftee {
                 place,
                 index,
                 item,
-                copy_of: copy_of.map(|original| entrants[group[original]].item),
+                copy_of: copies.get(&place).map(|original| entrants[*original].item),
             }),
             Origin::Mailed(at) => {
                 known.push(&batch.documents[place]);
-                if shown.is_none_or(|(latest, _)| at > latest) {
+                let better = |(latest, shown): (DateTime<Utc>, &Item)| {
+                    (at, item.showing()) > (latest, shown.showing())
+                };
+                if shown.is_none_or(better) {
                     shown = Some((at, item));
                 }
             }
         }
     }
-    let mut update = None;
+    let report = |draftee: &Draftee<'a>| Report {
+        item: draftee.item,
+        document: &batch.documents[draftee.place],
+    };
+    let tongue = scorer.options.languages.first().copied();
+    let mut may_lead: Vec<&Draftee<'a>> = reports
+        .iter()
+        .filter(|report| entrants[report.place].wanted.is_some())
+        .collect();
+    let mut news = None;
     if let Some((at, item)) = shown {
         let originals = reports.iter().filter(|report| report.copy_of.is_none());
-        let now: Vec<Report<'_>> = originals
-            .map(|report| Report {
-                item: report.item,
-                document: &batch.documents[report.place],
-            })
-            .collect();
-        update = update::update(batch, &known, &now, at);
-        if update.is_none() {
+        let now: Vec<Report<'_>> = originals.map(report).collect();
+        news = update::news(batch, &known, &now);
+        let Some(news) = &news else {
             return Drafted::Known {
                 at,
                 story: &item.title,
             };
+        };
+        // “Update:” is to stand over a headline that tells it.
+        let told: Vec<&Draftee<'a>> = may_lead
+            .iter()
+            .copied()
+            .filter(|report| news.is_in_headline(batch, &batch.documents[report.place]))
+            .collect();
+        if !told.is_empty() {
+            may_lead = told;
         }
     }
-    let lead = lead(&reports, entrants);
+    let lead = lead(&may_lead, batch, tongue);
+    let update = shown.zip(news).map(|((shown, _), news)| Update {
+        shown,
+        news: news.sentence(batch, &report(lead)),
+    });
+    let lead = lead.place;
     let items: Vec<&Item> = reports.iter().map(|report| report.item).collect();
     let outlets: HashSet<&str> = reports
         .iter()
@@ -476,21 +556,25 @@ fn draft<'a>(
     })
 }
 
-/// The report to show, of those that a topic wants: one in its own words over a copy, the publisher's own over an aggregator's,
-/// free over paid, fuller over thinner; among equals the earliest.
-fn lead(reports: &[Draftee<'_>], entrants: &[Entrant<'_>]) -> usize {
-    let worth = |report: &Draftee<'_>| (report.copy_of.is_none(), report.item.showing());
-    let wanted = reports
-        .iter()
-        .filter(|report| entrants[report.place].wanted.is_some());
-    let best = wanted.reduce(|best, other| {
+/// The report to show: one in its own words over a copy, one in the language of the newsletter over others, the publisher's own
+/// over an aggregator's, free over paid, fuller over thinner; among equals the earliest.
+fn lead<'r, 'a>(
+    reports: &[&'r Draftee<'a>],
+    batch: &Batch,
+    tongue: Option<Tongue>,
+) -> &'r Draftee<'a> {
+    let worth = |report: &Draftee<'_>| {
+        let readable = tongue.is_some() && batch.documents[report.place].tongue == tongue;
+        (report.copy_of.is_none(), readable, report.item.showing())
+    };
+    let best = reports.iter().copied().reduce(|best, other| {
         if worth(other) > worth(best) {
             other
         } else {
             best
         }
     });
-    best.expect("a topic wants one of the reports").place
+    best.expect("a topic wants one of the reports")
 }
 
 /// The sections that have a story.

@@ -47,11 +47,13 @@ impl Scorer<'_> {
 
     /// What the outlet of an item weighs: one half for one like all others.
     fn source(&mut self, item: &Item) -> f64 {
-        let weights = item
+        let weight = |feed| self.options.feed_weights.get(feed).copied().unwrap_or(1.0);
+        let configured = item
             .feeds
             .iter()
-            .filter_map(|feed| self.options.feed_weights.get(feed));
-        let configured = weights.copied().reduce(f64::max).unwrap_or(1.0);
+            .map(weight)
+            .reduce(f64::max)
+            .unwrap_or(1.0);
         let learned = self
             .interest
             .share(&item.title, &item.source, item.language.as_deref());

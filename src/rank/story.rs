@@ -25,6 +25,12 @@ const SLOPE: f32 = 0.14;
 const LEAST: f32 = 0.07;
 const MOST: f32 = 0.25;
 
+/// Of texts with more terms than a headline has, so many that are not common words must be shared: one name alone, however rare, is
+/// in the reports of all that a firm does.
+const WITH_LEAD: f32 = 14.0;
+const SHARED_WITH_LEAD: usize = 4;
+const TELLING: f32 = 0.45;
+
 /// The same for reports in different languages, which share names, numbers and little else. So many of what they share must be
 /// rare, and one of it must stand in both headlines, or one more must be very rare: a text in another language that names the
 /// same firms or countries is no report of the same event.
@@ -54,8 +60,15 @@ const MOST_OF_IT: f32 = 0.75;
 const HOLDERS: usize = 64;
 
 /// Groups the documents that `places` names (earliest first) into stories; each is a list of places, in order.
-pub(super) fn cluster(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Vec<usize>> {
-    let pairs = pairs(texts, batch, places);
+///
+/// `caution` says of two documents how many times more alike than others they must be.
+pub(super) fn cluster(
+    texts: &Texts,
+    batch: &Batch,
+    places: &[usize],
+    caution: impl Fn(usize, usize) -> f32,
+) -> Vec<Vec<usize>> {
+    let pairs = pairs(texts, batch, places, caution);
     let mut stories = Agglomeration::of(places.len(), &pairs);
     stories.merge();
     let groups = stories.members.into_iter().flatten();
@@ -67,7 +80,12 @@ pub(super) fn cluster(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Vec
 /// Two members of `places` with how similar they are, in units of the similarity from which on they are alike.
 type Edge = (usize, usize, f32);
 
-fn pairs(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Edge> {
+fn pairs(
+    texts: &Texts,
+    batch: &Batch,
+    places: &[usize],
+    caution: impl Fn(usize, usize) -> f32,
+) -> Vec<Edge> {
     let mut needed = (CAUTION * (places.len() as f32 / SMALL_BATCH).ln()).max(LEAST_EVIDENCE);
     if texts.experienced {
         needed = needed.max((places.len() as f32).ln());
@@ -95,7 +113,7 @@ fn pairs(texts: &Texts, batch: &Batch, places: &[usize]) -> Vec<Edge> {
             if likely
                 && let Some(similarity) = similarity(texts, batch, needed, place, places[other])
             {
-                edges.push((other, index, similarity));
+                edges.push((other, index, similarity / caution(place, places[other])));
             }
         }
         for term in leading {
@@ -133,6 +151,13 @@ fn similarity(texts: &Texts, batch: &Batch, needed: f32, a: usize, b: usize) -> 
     }
     if batch.documents[a].tongue == batch.documents[b].tongue {
         let terms = (texts.vectors.row(a).len() as f32 * texts.vectors.row(b).len() as f32).sqrt();
+        let telling = texts
+            .shared(a, b)
+            .filter(|(term, ..)| texts.rarity(*term) >= TELLING)
+            .count();
+        if terms >= WITH_LEAD && telling < SHARED_WITH_LEAD {
+            return None;
+        }
         let longer = (terms.max(1.0) / HEADLINE_TERMS).ln();
         let alike = (AT_HEADLINES + SLOPE * longer).clamp(LEAST, MOST);
         return Some(cosine / alike);

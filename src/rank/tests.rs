@@ -130,10 +130,7 @@ fn what_is_not_shown_has_a_reason() {
     for (title, expected) in [
         ("KI eins", "over the quota of “KI”"),
         ("Rosen im Herbst schneiden", "matches no topic"),
-        (
-            "KI war gestern schon da",
-            "was shown in the edition of 19 November",
-        ),
+        ("KI war gestern schon da", "was shown before"),
         (
             "KI zum Verschenken: Gewinnspiel",
             "excluded from “KI” by “Gewinnspiel”",
@@ -266,7 +263,7 @@ fn a_report_of_a_story_that_was_shown_is_old_news() {
     assert!(composition.sections.is_empty());
     assert_eq!(
         reason(&composition, "KI Polaris von Nordlicht vorgestellt"),
-        "was shown in the edition of 19 November as “Nordlicht stellt KI Polaris vor”"
+        "was shown before as “Nordlicht stellt KI Polaris vor”"
     );
     assert_eq!(
         composition.left_out.len(),

@@ -21,6 +21,8 @@ pub(super) struct Texts {
     frequencies: Vec<u32>,
     /// What it says that two documents share a term: the negative logarithm of the share of documents that have it.
     evidence: Vec<f32>,
+    /// How rare each term is at large, from 0 to 1.
+    rarity: Vec<f32>,
     /// How many documents the evidence is from.
     pub(super) documents: f32,
     /// Whether enough items were seen before to know what is usual.
@@ -56,6 +58,12 @@ impl Texts {
             evidence.push(tells);
             unusual.push(weight);
         }
+        let mut rarity = vec![0.0_f32; batch.lexicon.term_count()];
+        for (_, word) in batch.lexicon.words() {
+            for term in &word.terms {
+                rarity[term.index()] = rarity[term.index()].max(word.rarity);
+            }
+        }
         for place in 0..vectors.len() {
             let vector = vectors.row_mut(place);
             for (term, weight) in vector.iter_mut() {
@@ -74,6 +82,7 @@ impl Texts {
             vectors,
             frequencies,
             evidence,
+            rarity,
             documents: documents + FEW,
             experienced: vocabulary.documents >= EXPERIENCE,
         }
@@ -81,6 +90,10 @@ impl Texts {
 
     pub(super) fn frequency(&self, term: TermId) -> u32 {
         self.frequencies[term.index()]
+    }
+
+    pub(super) fn rarity(&self, term: TermId) -> f32 {
+        self.rarity[term.index()]
     }
 
     pub(super) fn evidence(&self, term: TermId) -> f32 {

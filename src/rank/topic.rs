@@ -5,10 +5,13 @@
 //! Rocchio 1971; the weights are those of the Kullback–Leibler divergence, Carpineto et al. 2001): an item that has a
 //! keyword but shares nothing with the others of the topic mentions it in passing.
 
+use std::collections::HashSet;
+
+use super::copies;
 use super::keyword::{self, Hit};
 use super::rows::Rows;
 use super::terms::{Batch, TermId, sum_neighbours};
-use crate::model::{Item, Keyword, Topic};
+use crate::model::{FeedKey, Item, Keyword, Topic};
 
 /// Less evidence than this is none: one keyword inside a longer word of the lead is too little, one in the lead is enough.
 const LEAST_EVIDENCE: f32 = 0.25;
@@ -34,6 +37,9 @@ const DIRECT: f32 = 0.25;
 const BEST: usize = 40;
 const FEW: usize = 5;
 
+/// A match as good as one keyword in a lead, at least.
+const GOOD_MATCH: f32 = 0.06;
+
 /// It takes this many terms.
 const FEEDBACK_TERMS: usize = 300;
 
@@ -49,6 +55,8 @@ pub(super) struct Relevance {
     pub(super) value: f64,
     /// Whether there is enough evidence in its keywords or feeds.
     pub(super) belongs: bool,
+    /// Whether one of its feeds is of the topic, whatever its words are.
+    pub(super) assigned: bool,
     /// Which of the topic's excluded words it has.
     pub(super) excluded: Option<usize>,
     /// Which of the topic's required words it lacks.
@@ -96,10 +104,14 @@ fn rate(
     excluded: &[Vec<Hit>],
     relevance: &mut [Relevance],
 ) {
+    let feeds: HashSet<&FeedKey> = topic.feeds.iter().collect();
     let assigned: Vec<bool> = items
         .iter()
-        .map(|item| topic.feeds.iter().any(|feed| item.feeds.contains(feed)))
+        .map(|item| item.feeds.iter().any(|feed| feeds.contains(feed)))
         .collect();
+    for (relevance, assigned) in relevance.iter_mut().zip(&assigned) {
+        relevance.assigned = *assigned;
+    }
     if topic.keywords.is_empty() {
         for (relevance, assigned) in relevance.iter_mut().zip(&assigned) {
             relevance.belongs = topic.feeds.is_empty() || *assigned;
@@ -156,6 +168,8 @@ struct Index {
     postings: Rows<u32>,
     /// The length of each item as a share of the average.
     lengths: Vec<f32>,
+    /// Whether each item repeats the text of an earlier one: a thousand of them are one match.
+    copies: Vec<bool>,
 }
 
 impl Index {
@@ -170,7 +184,14 @@ impl Index {
             .collect();
         let average = (lengths.iter().sum::<f32>() / lengths.len().max(1) as f32).max(1.0);
         lengths.iter_mut().for_each(|length| *length /= average);
+        let places: Vec<usize> = (0..batch.documents.len()).collect();
+        let firsts = copies::fold(&batch.documents, &places);
         Self {
+            copies: firsts
+                .into_iter()
+                .zip(places)
+                .map(|(first, place)| first != place)
+                .collect(),
             postings: documents.by_term(batch.lexicon.term_count()),
             documents,
             lengths,
@@ -194,7 +215,7 @@ impl Index {
         let mut scores: Vec<f32> = direct.iter().map(|direct| DIRECT * direct).collect();
         let mut likeness = vec![0.0; scores.len()];
         for _ in 0..ROUNDS {
-            let best = best_matches(&scores);
+            let best = self.best_matches(&scores);
             if best.len() < FEW || best.len() * 2 > scores.len() {
                 return None;
             }
@@ -248,24 +269,22 @@ impl Index {
         profile.truncate(FEEDBACK_TERMS);
         profile
     }
-}
 
-/// A match as good as one keyword in a lead, at least.
-const GOOD_MATCH: f32 = 0.06;
-
-/// The best matches and their scores, best first.
-fn best_matches(scores: &[f32]) -> Vec<(usize, f32)> {
-    let mut best: Vec<(usize, f32)> = scores
-        .iter()
-        .copied()
-        .enumerate()
-        .filter(|(_, score)| *score >= GOOD_MATCH)
-        .collect();
-    let order = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-    if best.len() > BEST {
-        best.select_nth_unstable_by(BEST, order);
-        best.truncate(BEST);
+    /// The best matches and their scores, best first.
+    fn best_matches(&self, scores: &[f32]) -> Vec<(usize, f32)> {
+        let mut best: Vec<(usize, f32)> = scores
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|(item, _)| !self.copies[*item])
+            .filter(|(_, score)| *score >= GOOD_MATCH)
+            .collect();
+        let order = |a: &(usize, f32), b: &(usize, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if best.len() > BEST {
+            best.select_nth_unstable_by(BEST, order);
+            best.truncate(BEST);
+        }
+        best.sort_unstable_by(order);
+        best
     }
-    best.sort_unstable_by(order);
-    best
 }

@@ -190,23 +190,16 @@ fn story_view<'a>(
     let minutes = lead.words.div_ceil(WORDS_PER_MINUTE);
     let mut shown = BTreeSet::from([lead.source.as_str()]);
     let others = story.items().filter(|item| shown.insert(&item.source));
-    let (title, excerpt) = match &story.update {
-        None => (
-            Cow::Borrowed(lead.title.as_str()),
-            excerpt_beside(&lead.title, &lead.summary),
-        ),
-        Some(update) => {
-            let excerpt = if update.news.is_empty() {
-                excerpt_beside(&lead.title, &lead.summary)
-            } else {
-                summary("", &update.news, EXCERPT_CHARS)
-            };
-            (
-                Cow::Owned(format!("{}: {}", words.update, lead.title)),
-                excerpt,
-            )
+    let mut title = Cow::Borrowed(lead.title.as_str());
+    let mut excerpt = excerpt_beside(&lead.title, &lead.summary);
+    if let Some(update) = &story.update {
+        title = Cow::Owned(format!("{}: {title}", words.update));
+        // The sentence is the lead's own; another report says it in its own words.
+        let news = summary("", &update.news, EXCERPT_CHARS);
+        if lead.key == story.lead.key && !news.is_empty() {
+            excerpt = news;
         }
-    };
+    }
     StoryView {
         title,
         url: lead.url.as_deref(),
