@@ -339,7 +339,7 @@ fn groups(texts: &Texts, batch: &Batch, entrants: &[Entrant<'_>]) -> Vec<Vec<usi
 /// How many times more alike than others two items must be to be one story.
 fn caution(a: &Entrant<'_>, b: &Entrant<'_>) -> f32 {
     /// What is taken for known is lost to the readers, which is worse than telling it twice.
-    const KNOWN: f32 = 1.5;
+    const KNOWN: f32 = 2.0;
     let is_new = |entrant: &Entrant<'_>| matches!(entrant.origin, Origin::New(_));
     let known = if is_new(a) == is_new(b) { 1.0 } else { KNOWN };
     same_outlet(a.item, b.item) * known
@@ -347,7 +347,7 @@ fn caution(a: &Entrant<'_>, b: &Entrant<'_>) -> f32 {
 
 /// Two texts of one outlet are seldom about one event.
 fn same_outlet(a: &Item, b: &Item) -> f32 {
-    const SAME_OUTLET: f32 = 1.5;
+    const SAME_OUTLET: f32 = 4.0;
     let same = !a.source.is_empty() && a.source == b.source;
     if same { SAME_OUTLET } else { 1.0 }
 }

@@ -290,8 +290,24 @@ mod tests {
     fn report(title: &str, summary: &str, language: &str) -> Item {
         Item {
             summary: summary.into(),
+            ..from_its_own_outlet(title, language)
+        }
+    }
+
+    fn from_its_own_outlet(title: &str, language: &str) -> Item {
+        Item {
+            source: title.into(),
             ..item(title, language)
         }
+    }
+
+    #[test]
+    fn two_texts_of_one_outlet_are_two_stories_unless_they_say_the_same() {
+        let titles = [
+            "Phishing-Welle: Falsche Mails der Nordbank im Umlauf",
+            "Phishing: Falsche Paketscheine der Eilpost",
+        ];
+        assert_eq!(stories(&titles.map(|title| item(title, "de"))).len(), 2);
     }
 
     #[test]
@@ -303,7 +319,7 @@ mod tests {
             "Rechenzentren: Bundestag stimmt für neues Gesetz",
             "Wie man Pilze sammelt",
         ];
-        let mut stories = stories(&titles.map(|title| item(title, "de")));
+        let mut stories = stories(&titles.map(|title| from_its_own_outlet(title, "de")));
         stories.iter_mut().for_each(|story| story.sort_unstable());
         stories.sort_unstable();
         assert_eq!(stories, [vec![0, 2], vec![1, 3], vec![4]]);

@@ -16,6 +16,9 @@ const RARITY: f32 = 1.6;
 /// Words that any text has are no news.
 const TELLING: f32 = 0.45;
 
+/// One of them must be a name or as rare as one: others are what rewording brings.
+const NAME: f32 = 0.75;
+
 /// A report of a story that readers know.
 pub(super) struct Report<'a> {
     pub(super) item: &'a Item,
@@ -60,6 +63,7 @@ pub(super) fn news(batch: &Batch, before: &[&Document], now: &[Report<'_>]) -> O
     let news: BTreeMap<TermId, f32> = new.map(|(term, (_, rarity))| (term, rarity)).collect();
     let enough = news.len() >= TERMS
         && news.values().sum::<f32>() >= RARITY
+        && news.values().any(|rarity| *rarity >= NAME)
         && news.keys().any(|term| headlines.contains(term));
     enough.then_some(News(news))
 }
