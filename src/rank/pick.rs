@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use super::Draft;
+use super::draft::Draft;
 use super::options::Options;
 use super::score::total;
 use super::similarity::Similarity;

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::fixtures::{item, keywords, topic};
 use super::*;
-use crate::model::{FeedKey, Mark};
+use crate::model::{FeedKey, Mailed, Mark, Score};
 
 fn morning() -> DateTime<Utc> {
     item("", "de").published
