@@ -67,7 +67,7 @@ impl Keyword {
     /// `+KI` for one that must be there, `title:KI` for one that must stand in a field.
     ///
     /// # Errors
-    /// When there is no word in it.
+    /// When there is no word in it, or a field that items do not have.
     pub fn parse(written: &str) -> Result<Self, String> {
         let text = written.trim();
         let (required, text) = match text.strip_prefix('+') {
@@ -81,6 +81,19 @@ impl Keyword {
                 .then_some((field, rest.trim_start()))
         });
         let (field, text) = field.map_or((None, text), |(field, rest)| (Some(field), rest));
+        if text.starts_with('-') {
+            return Err(format!(
+                "“{written}” belongs into `exclude`, without its hyphen"
+            ));
+        }
+        if let Some((name, rest)) = text.split_once(':')
+            && field.is_none()
+            && name.chars().all(char::is_alphabetic)
+            && rest.starts_with(|c: char| c.is_alphanumeric() || c == '"')
+        {
+            let known = Field::ALL.map(|(name, _)| name).join(", ");
+            return Err(format!("there is no field “{name}”, only {known}"));
+        }
         let quotes = |c: char| matches!(c, '"' | '“' | '”' | '„');
         let exact = text.chars().count() > 2 && text.starts_with(quotes) && text.ends_with(quotes);
         let text = text.trim_matches(quotes).trim();
@@ -130,6 +143,9 @@ mod tests {
             ("Mission: Mars".into(), None, false, false)
         );
         assert_eq!(keyword("C++"), ("C++".into(), None, false, false));
+        for wrong in ["titel:KI", "body:\"KI\"", "-Gewinn"] {
+            assert!(Keyword::parse(wrong).is_err(), "{wrong}");
+        }
         for empty in ["", "+", "title:", "\"\"", "…"] {
             assert!(Keyword::parse(empty).is_err(), "{empty}");
         }
