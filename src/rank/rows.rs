@@ -44,6 +44,18 @@ impl<K> Rows<K> {
     }
 }
 
+/// Makes the length of a vector 1; one without entries stays as it is.
+pub(super) fn normalise<K>(vector: &mut [(K, f32)]) {
+    let norm = vector
+        .iter()
+        .map(|(_, weight)| weight * weight)
+        .sum::<f32>()
+        .sqrt();
+    if norm > 0.0 {
+        vector.iter_mut().for_each(|(_, weight)| *weight /= norm);
+    }
+}
+
 impl Rows<TermId> {
     /// How many rows have each of so many terms.
     pub(super) fn counts(&self, terms: usize) -> Vec<u32> {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 use super::language::Tongue;
+use super::rows::normalise;
 use super::terms::{Batch, Document, LEAD, Lexicon, WordId};
 use crate::model::Item;
 
@@ -68,14 +69,7 @@ impl Similarity {
             for (group, weight) in vector.iter_mut() {
                 *weight = weight.sqrt() * (count / frequencies[*group as usize] as f32).ln();
             }
-            let norm = vector
-                .iter()
-                .map(|(_, weight)| weight * weight)
-                .sum::<f32>()
-                .sqrt();
-            if norm > 0.0 {
-                vector.iter_mut().for_each(|(_, weight)| *weight /= norm);
-            }
+            normalise(vector);
         }
         Self { texts }
     }

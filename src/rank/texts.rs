@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 
-use super::rows::Rows;
+use super::rows::{Rows, normalise};
 use super::terms::{Batch, TermId};
 use crate::model::Vocabulary;
 
@@ -69,14 +69,7 @@ impl Texts {
             for (term, weight) in vector.iter_mut() {
                 *weight *= unusual[term.index()];
             }
-            let norm = vector
-                .iter()
-                .map(|(_, weight)| weight * weight)
-                .sum::<f32>()
-                .sqrt();
-            if norm > 0.0 {
-                vector.iter_mut().for_each(|(_, weight)| *weight /= norm);
-            }
+            normalise(vector);
         }
         Self {
             vectors,
