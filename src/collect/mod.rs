@@ -15,6 +15,7 @@ mod guard;
 mod html;
 mod identity;
 mod items;
+mod marks;
 mod moments;
 mod opml;
 mod pace;

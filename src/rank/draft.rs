@@ -95,6 +95,7 @@ pub(super) fn best_topic(entrants: &[Entrant<'_>], group: &[usize]) -> Option<Wa
     })
 }
 
+/// What comes of `group` under the topic that wants it most.
 pub(super) fn draft<'a>(
     batch: &Batch,
     entrants: &[Entrant<'a>],
@@ -135,9 +136,9 @@ pub(super) fn draft<'a>(
             }
         }
     }
-    let report = |draftee: &Member<'a>| Report {
-        item: draftee.item,
-        document: &batch.documents[draftee.place],
+    let report = |member: &Member<'a>| Report {
+        item: member.item,
+        document: &batch.documents[member.place],
     };
     let tongue = scorer.options.languages.first().copied();
     let mut may_lead: Vec<&Member<'a>> = reports
@@ -188,7 +189,7 @@ pub(super) fn draft<'a>(
 
 /// The report to show: one in its own words over a copy, one in the language of the newsletter over others, the publisher's own
 /// over an aggregator's, free over paid, fuller over thinner; among equals the earliest.
-pub(super) fn lead<'r, 'a>(
+fn lead<'r, 'a>(
     reports: &[&'r Member<'a>],
     batch: &Batch,
     tongue: Option<Tongue>,

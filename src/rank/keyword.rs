@@ -284,15 +284,7 @@ impl Patterns {
     fn tally(&self, document: &Document, tallies: &mut Tallies) {
         for (part, words) in [&document.title, &document.lead].into_iter().enumerate() {
             for (at, id) in words.iter().enumerate() {
-                // Words that only keywords brought are younger than the documents.
-                let Some(starts) = self
-                    .starts
-                    .get(id.index())
-                    .filter(|starts| !starts.is_empty())
-                else {
-                    continue;
-                };
-                for start in starts {
+                for start in &self.starts[id.index()] {
                     let rest = &self.following[start.keyword];
                     let follows = words[at + 1..].len() >= rest.len()
                         && words[at + 1..]

@@ -260,7 +260,8 @@ pub fn terms(text: &str, tag: &str) -> Vec<String> {
 /// Calls `found` with the first `max` words of `text` in lower case: runs of letters and digits, without the `’s` of a
 /// possessive; in scripts that do not separate words, each two letters that follow one another.
 pub(super) fn each_word(text: &str, max: usize, mut found: impl FnMut(&str)) {
-    // Of a text of megabytes, the beginning is enough: it cannot have `max` words in fewer bytes.
+    // Of a text of megabytes, the beginning is enough: only white space or words that are none would keep it from having `max`
+    // words.
     let limit = max.saturating_mul(WORD_BYTES * 4).min(text.len());
     let text = &text[..text.floor_char_boundary(limit)];
     let normal = match is_nfkc_quick(text.chars()) {
@@ -284,8 +285,7 @@ pub(super) fn each_word(text: &str, max: usize, mut found: impl FnMut(&str)) {
             ("c" | "f", after) if after.starts_with('#') => end + 1,
             _ => end,
         };
-        let acronym = acronym(rest);
-        if let Some((letters, after)) = acronym {
+        if let Some((letters, after)) = acronym(rest) {
             found(&letters);
             words += 1;
             rest = after;
