@@ -2,7 +2,7 @@
 //!
 //! Each distinct word of the batch is compared with the keywords once; an item is then a look-up per word.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use aho_corasick::AhoCorasick;
 use foldhash::fast::RandomState;
@@ -90,13 +90,19 @@ pub(super) fn find(batch: &mut Batch, items: &[&Item], keywords: &[&Keyword]) ->
     hits
 }
 
-/// The terms of the keywords of all topics, in the languages of the batch.
-pub(super) fn terms(batch: &mut Batch, topics: &[Topic]) -> HashSet<TermId> {
-    let tongues: HashSet<Option<Tongue>> = batch
+/// The languages of the batch, in order: keywords become words of it in the same order each time.
+fn tongues(batch: &Batch) -> Vec<Option<Tongue>> {
+    let tongues: BTreeSet<Option<Tongue>> = batch
         .documents
         .iter()
         .map(|document| document.tongue)
         .collect();
+    tongues.into_iter().collect()
+}
+
+/// The terms of the keywords of all topics, in the languages of the batch.
+pub(super) fn terms(batch: &mut Batch, topics: &[Topic]) -> HashSet<TermId> {
+    let tongues = tongues(batch);
     let mut terms = HashSet::new();
     for keyword in topics.iter().flat_map(|topic| &topic.keywords) {
         for tongue in &tongues {
@@ -173,13 +179,7 @@ struct Start {
 
 impl Patterns {
     fn of(batch: &mut Batch, keywords: &[&Keyword]) -> Self {
-        let tongues: HashSet<Option<Tongue>> = batch
-            .documents
-            .iter()
-            .map(|document| document.tongue)
-            .collect();
-        let mut tongues: Vec<Option<Tongue>> = tongues.into_iter().collect();
-        tongues.sort_unstable();
+        let tongues = tongues(batch);
         // The words of the keywords, in each language of the batch: they become words of it first.
         let mut read: Vec<Vec<Box<[WordId]>>> = Vec::with_capacity(keywords.len());
         for keyword in keywords {
