@@ -50,10 +50,11 @@ impl Init {
         }
         let ask = Asker { asks: !self.yes };
         let german = |tag: &str| Language::from_tag(tag) == Some(Language::De);
-        let language = ask.until("Language of the mails (de, en)", "en", |tag| {
+        let known = Language::known();
+        let language = ask.until(&format!("Language of the mails ({known})"), "en", |tag| {
             Language::from_tag(tag)
                 .map(Language::tag)
-                .ok_or_else(|| "Digests are written in: de, en.".to_owned())
+                .ok_or_else(|| format!("Digests are written in: {known}."))
         })?;
         let title = ask.text(
             "Title of the newsletter",

@@ -361,7 +361,7 @@ async fn send_due(
         newsletter: &config.newsletter,
         retry_for: config.delivery.retry_for,
         render: |edition: &Edition, audience: &_| {
-            render::digest(&config.newsletter, edition, audience)
+            render::digest(&config.newsletter, &config.theme, edition, audience)
         },
         wall,
         stop,

@@ -17,6 +17,7 @@ mod rehearsal;
 mod report;
 mod send;
 mod subscribers;
+mod templates;
 mod terminal;
 
 use std::path::PathBuf;
@@ -90,6 +91,8 @@ enum Command {
     /// Add, list, import, export or remove subscribers
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
+    /// Write the templates of mails to a folder, to be changed
+    Templates(templates::Templates),
     /// Check the configuration, the store and the way out, without sending anything
     Check(check::Check),
 }
@@ -129,9 +132,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
     let path = arguments.config;
-    // `init` writes the configuration that all others read.
+    // These two write what the others read.
     let command = match arguments.command {
         Command::Init(init) => return init.run(&path),
+        Command::Templates(templates) => return templates.run(),
         command => command,
     };
     // Feeds can be looked for before there is a configuration.
@@ -145,7 +149,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
     }
     let config = config::load(&path)?;
     match command {
-        Command::Init(_) => Ok(DONE),
+        Command::Init(_) | Command::Templates(_) => Ok(DONE),
         Command::Preview(preview) => preview.run(&config).await,
         Command::Explain(explain) => explain.run(&config).await,
         Command::Send(send) => send.run(&config).await,

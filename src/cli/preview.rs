@@ -10,7 +10,7 @@ use super::report::{count, moment};
 use super::terminal;
 use crate::config::Config;
 use crate::deliver::{Recipient, message};
-use crate::model::{Address, Audience, Edition, Language};
+use crate::model::{Address, Audience, Edition, Language, PersonalLinks, unsubscribe_by_mail};
 use crate::render;
 
 /// Arguments of `tidings preview`.
@@ -29,7 +29,7 @@ pub(super) struct Preview {
     #[arg(long)]
     open: bool,
 
-    /// Write it in this language instead of the newsletter's (de, en)
+    /// Write it in this language instead of the newsletter's (de, en, fr, es, it, nl)
     #[arg(long, value_name = "TAG", value_parser = language)]
     language: Option<Language>,
 
@@ -43,12 +43,7 @@ pub(super) struct Preview {
 }
 
 fn language(text: &str) -> Result<Language, String> {
-    Language::from_tag(text).ok_or_else(|| {
-        format!(
-            "digests are written in: {}",
-            Language::ALL.map(Language::tag).join(", ")
-        )
-    })
+    Language::from_tag(text).ok_or_else(|| format!("digests are written in: {}", Language::known()))
 }
 
 impl Preview {
@@ -97,7 +92,7 @@ impl Preview {
             }
             return Ok(Vec::new());
         }
-        let digest = render::digest(&config.newsletter, edition, audience)?;
+        let digest = render::digest(&config.newsletter, &config.theme, edition, audience)?;
         let reader = Address::parse("reader@example.org")?;
         let recipient = Recipient {
             address: &reader,
@@ -106,9 +101,10 @@ impl Preview {
             language: audience.language,
         };
         let mail = message(&config.newsletter, edition, &digest, &recipient)?;
-        let unsubscribe =
-            crate::model::unsubscribe_by_mail(&config.newsletter.unsubscribe, &reader);
-        let (html, text) = digest.personal(&unsubscribe);
+        let links = PersonalLinks {
+            unsubscribe: unsubscribe_by_mail(&config.newsletter.unsubscribe, &reader),
+        };
+        let (html, text) = (digest.html.fill(&links), digest.text.fill(&links));
         for (file, bytes) in files
             .iter()
             .zip([html.as_bytes(), text.as_bytes(), &mail.bytes])

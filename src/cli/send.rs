@@ -124,7 +124,7 @@ async fn test_copy(
             continue;
         }
         let audience = config.default_audience();
-        let digest = render::digest(&config.newsletter, &edition, &audience)?;
+        let digest = render::digest(&config.newsletter, &config.theme, &edition, &audience)?;
         // A Message-ID of its own each time: mailboxes drop a second mail with a known one.
         let token = format!("test-{}", line::wall().timestamp_millis());
         let recipient = Recipient {

@@ -48,7 +48,7 @@ pub(super) struct Add {
     #[arg(long)]
     cadence: Option<String>,
     /// The language of the fixed words (for somebody new: the newsletter's)
-    #[arg(long, value_parser = |tag: &str| Language::from_tag(tag).ok_or("digests are written in: de, en"))]
+    #[arg(long, value_parser = |tag: &str| Language::from_tag(tag).ok_or_else(|| format!("digests are written in: {}", Language::known())))]
     language: Option<Language>,
     /// Only this topic; may be given several times (for somebody new: all)
     #[arg(long = "topic", value_name = "TOPIC")]

@@ -26,7 +26,7 @@ pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
     let tagline = table
         .parsed("tagline", "", |text| Ok(text.trim().to_owned()))
         .unwrap_or_default();
-    let known = Language::ALL.map(Language::tag).join(", ");
+    let known = Language::known();
     let language = table.required(
         "language",
         &format!("Digests can be written in: {known}."),
@@ -52,7 +52,18 @@ pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
     let imprint =
         "The law wants it in full in every mail: name, postal address, contact (§ 5 DDG).";
     let imprint = table.required("imprint", imprint, not_empty);
-    let url = table.parsed("url", "Write the whole address: \"https://…\".", web_url);
+    let whole = "Write the whole address: \"https://…\".";
+    let url = table.parsed("url", whole, web_url);
+    let pattern = "An address with {edition} in it: \"https://example.org/news/{edition}.html\".";
+    let browser_url = table.parsed("browser_url", pattern, |text| {
+        let text = text.trim();
+        if !text.contains(Newsletter::EDITION) {
+            return Err(format!("“{text}” is the same for every edition"));
+        }
+        web_url(&text.replace(Newsletter::EDITION, "edition"))?;
+        Ok(text.to_owned())
+    });
+    let preferences_url = table.parsed("preferences_url", whole, web_url);
     table.done();
 
     let (from_name, from) = from?;
@@ -77,6 +88,8 @@ pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
             .filter(|line| !line.is_empty())
             .collect(),
         url,
+        browser_url,
+        preferences_url,
     })
 }
 

@@ -10,6 +10,7 @@ mod problem;
 mod rank;
 mod read;
 mod secret;
+mod theme;
 mod values;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -26,6 +27,7 @@ use crate::collect::FetchOptions;
 use crate::deliver::DeliveryOptions;
 use crate::model::{Audience, Cadence, Feed, FeedKey, NewSubscriber, Newsletter, Topic};
 use crate::rank::Options;
+use crate::render::Theme;
 use crate::store::StoreUrl;
 
 /// The whole configuration, valid.
@@ -51,6 +53,8 @@ pub struct Config {
     pub rank: Options,
     /// How long what was shown is remembered: reports of it are old news.
     pub memory: TimeDelta,
+    /// How mails look.
+    pub theme: Theme,
     /// Where the store is.
     pub store: StoreUrl,
     /// How mail goes out.
@@ -111,10 +115,10 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         let hint =
             "Run `tidings init` to write one, or name another with --config FILE.".to_owned();
         failed(vec![Problem {
-            line: None,
             key: "file".into(),
             what: format!("cannot be read: {error}"),
             hint,
+            ..Problem::default()
         }])
     })?;
     parse(&text, path.parent().unwrap_or(Path::new(""))).map_err(failed)
@@ -220,6 +224,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
 
     let (collect, keep) = feed::collect_options(root.table("collect"));
     let (mut options, memory) = rank::rank_options(root.table("rank"), context.weights);
+    let theme = theme::theme(root.table("theme"), newsletter.as_ref(), folder);
     let store = delivery::store_url(root.table("store"), folder);
     let delivery = delivery::delivery(root.table("delivery"), folder);
     root.done();
@@ -243,6 +248,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         keep,
         rank: options,
         memory,
+        theme,
         store: store?,
         delivery: delivery?,
     })

@@ -4,10 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Problem {
+    /// The file, where it is another one that the configuration names.
+    pub file: Option<PathBuf>,
     /// The line, counted from 1; `None` when something is missing from the file as a whole.
     pub line: Option<usize>,
+    /// The character of the line, counted from 1, when it is known.
+    pub column: Option<usize>,
     /// The full name of the key, as in `newsletter.from`; empty for a syntax error.
     pub key: String,
     /// What is wrong, as a sentence without its full stop.
@@ -34,16 +38,14 @@ impl fmt::Display for ConfigError {
             if count == 1 { "" } else { "s" }
         )?;
         for problem in &self.problems {
-            f.write_str("\n  ")?;
-            if let Some(line) = problem.line {
-                write!(f, "line {line}")?;
-            }
-            let comma = if problem.line.is_some() && !problem.key.is_empty() {
-                ", "
-            } else {
-                ""
-            };
-            writeln!(f, "{comma}{}: {}.", problem.key, problem.what)?;
+            let place = [
+                problem.file.as_ref().map(|file| file.display().to_string()),
+                problem.line.map(|line| format!("line {line}")),
+                problem.column.map(|column| format!("column {column}")),
+                Some(problem.key.clone()).filter(|key| !key.is_empty()),
+            ];
+            let place: Vec<String> = place.into_iter().flatten().collect();
+            writeln!(f, "\n  {}: {}.", place.join(", "), problem.what)?;
             if !problem.hint.is_empty() {
                 writeln!(f, "      {}", problem.hint)?;
             }

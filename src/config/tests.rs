@@ -35,7 +35,7 @@ fn shipped_with_everything() -> String {
             && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
     };
     let uncomment = |line: &str| match line.strip_prefix("# ") {
-        Some(rest) if is_setting(rest) || rest == "[[feed]]" => rest.to_owned(),
+        Some(rest) if is_setting(rest) || rest.starts_with('[') => rest.to_owned(),
         _ => line.to_owned(),
     };
     SHIPPED
@@ -86,7 +86,10 @@ fn every_key_that_is_known_is_in_the_shipped_file() {
             .trim_end_matches('.');
         for key in known.split(", ") {
             // The password has a key only to be told that it does not belong there; sections are no keys.
-            let section = ["maildir", "smtp", "sendmail", "weights", "password"].contains(&key);
+            let section = [
+                "maildir", "smtp", "sendmail", "weights", "light", "dark", "logo", "password",
+            ]
+            .contains(&key);
             assert!(
                 section || documented.contains(key),
                 "`{key}` is not documented in config.toml"
@@ -271,4 +274,44 @@ fn ranking_is_configured_by_weights_policies_and_feeds() {
     );
     use crate::rank::Tongue::{De, En, Fr};
     assert_eq!(config.rank.languages, [De, Fr, En]);
+}
+
+#[test]
+fn what_is_wrong_about_the_look_is_told_with_its_line() {
+    let text = format!(
+        "{SMALL}[theme]\nlayout = \"wide\"\nserif = \"x; color: red\"\nsubject = \"{{{{ titel }}}}\"\n\
+         [theme.light]\naccent = \"red\"\ngrey = \"#bbbbbb\"\n[theme.logo]\nurl = \"http://example.org/l.png\"\nwidth = 9000\n"
+    );
+    let told: Vec<String> = problems(&text)
+        .into_iter()
+        .map(|problem| {
+            format!(
+                "{} {} {}",
+                problem.line.unwrap_or_default(),
+                problem.key,
+                problem.what
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "16 theme.layout “wide” is not a layout",
+            "17 theme.serif “x; color: red” is not a list of fonts",
+            "18 theme.subject cannot be filled in: `titel` is undefined",
+            "20 theme.light.accent “red” is not a colour",
+            "21 theme.light.grey cannot be read: grey on paper has a contrast of 1.8, and needs 4.5",
+            "22 theme.logo.height is missing",
+            "23 theme.logo.url mail programs load pictures by https only",
+            "24 theme.logo.width must be a whole number from 1 to 560",
+        ]
+    );
+    let text = SMALL.replace(
+        "imprint",
+        "browser_url = \"https://example.org/news\"\nimprint",
+    );
+    assert_eq!(
+        problems(&text)[0].what,
+        "“https://example.org/news” is the same for every edition"
+    );
 }

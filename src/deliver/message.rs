@@ -8,7 +8,9 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Address, Digest, Edition, Language, Newsletter, unsubscribe_by_mail};
+use crate::model::{
+    Address, Digest, Edition, Language, Newsletter, PersonalLinks, unsubscribe_by_mail,
+};
 
 /// Who a message is for.
 #[derive(Debug, Clone)]
@@ -51,8 +53,10 @@ pub fn message(
     digest: &Digest,
     recipient: &Recipient<'_>,
 ) -> anyhow::Result<Mail> {
-    let unsubscribe = unsubscribe_by_mail(&newsletter.unsubscribe, recipient.address);
-    let (html, text) = digest.personal(&unsubscribe);
+    let links = PersonalLinks {
+        unsubscribe: unsubscribe_by_mail(&newsletter.unsubscribe, recipient.address),
+    };
+    let (html, text) = (digest.html.fill(&links), digest.text.fill(&links));
     let domain = newsletter.from.domain();
     let message_id = format!("<{}.{}@{domain}>", edition.id, recipient.token);
 
@@ -61,7 +65,7 @@ pub fn message(
     let to = mailbox(recipient.name, recipient.address).context("the recipient")?;
     let headers = [
         ("List-Id", list_id(newsletter)),
-        ("List-Unsubscribe", format!("<{unsubscribe}>")),
+        ("List-Unsubscribe", format!("<{}>", links.unsubscribe)),
         (
             "Feedback-ID",
             format!(
@@ -147,7 +151,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::model::{CadenceId, Window};
+    use crate::model::{Body, CadenceId, Window};
 
     fn newsletter() -> Newsletter {
         let address = |text: &str| Address::parse(text).expect("an address");
@@ -163,6 +167,8 @@ mod tests {
             unsubscribe: address("ab@example.org"),
             imprint: vec!["Muster".into()],
             url: None,
+            browser_url: None,
+            preferences_url: None,
         }
     }
 
@@ -182,8 +188,11 @@ mod tests {
         };
         let digest = Digest {
             subject: subject.into(),
-            html: format!("<p>Grüße <a href=\"{}\">x</a></p>", Digest::UNSUBSCRIBE),
-            text: "Grüße\n.\nein Punkt allein\n".into(),
+            html: Body::new(&format!(
+                "<p>Grüße <a href=\"{}\">x</a></p>",
+                PersonalLinks::UNSUBSCRIBE
+            )),
+            text: Body::new("Grüße\n.\nein Punkt allein\n"),
         };
         let anna = Address::parse("anna@example.org").unwrap();
         let recipient = Recipient {

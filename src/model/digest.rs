@@ -1,13 +1,22 @@
-//! An edition rendered for an audience.
+//! Rendered mails: a digest for everybody who made the same choices, a letter for one person.
 
 use super::Address;
 
-/// An edition rendered for an audience: one value for everybody who made the same choices.
-///
-/// Where a personal link belongs, the bodies hold [`Digest::UNSUBSCRIBE`]; [`Digest::personal`] puts the
-/// link in, so that an edition is rendered once and not once per subscriber.
+/// An edition rendered for an audience: one value for everybody who made the same choices. What differs from
+/// reader to reader is filled into its bodies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest {
+    /// One line, without control characters.
+    pub subject: String,
+    /// The HTML body.
+    pub html: Body,
+    /// The plain-text body, lines separated by `\n`.
+    pub text: Body,
+}
+
+/// A mail that is about one person and no edition: confirmation, welcome, goodbye, report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
     /// One line, without control characters.
     pub subject: String,
     /// The HTML body.
@@ -16,18 +25,51 @@ pub struct Digest {
     pub text: String,
 }
 
-impl Digest {
-    /// Stands for the subscriber's link to unsubscribe. No feed can write it: text from outside never has
-    /// private-use characters ([`is_unwanted`](crate::model::is_unwanted)), nor does a URL.
-    pub const UNSUBSCRIBE: &'static str = "\u{e000}unsubscribe\u{e001}";
+/// The links that differ from reader to reader.
+///
+/// Each is a URL whose reserved characters are percent-encoded, so that it stands in HTML and in text as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PersonalLinks {
+    /// Ends the subscription.
+    pub unsubscribe: String,
+}
 
-    /// The HTML and text bodies for one subscriber. `unsubscribe` is a URL whose reserved characters are
-    /// percent-encoded, so it stands in HTML and in text as it is.
-    pub fn personal(&self, unsubscribe: &str) -> (String, String) {
-        (
-            self.html.replace(Self::UNSUBSCRIBE, unsubscribe),
-            self.text.replace(Self::UNSUBSCRIBE, unsubscribe),
-        )
+impl PersonalLinks {
+    /// Stands for [`Self::unsubscribe`] in a rendered body. No feed and no configuration can write it: text from
+    /// outside never has private-use characters ([`is_unwanted`](crate::model::is_unwanted)), nor does a URL.
+    pub const UNSUBSCRIBE: &'static str = "\u{e000}unsubscribe\u{e001}";
+}
+
+/// A body of a mail with places for personal links. It is cut into pieces once, so that filling it in for a
+/// reader is a matter of copying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// What stands between the places: one piece more than there are places.
+    pieces: Vec<String>,
+}
+
+impl Body {
+    /// The body of a rendered text, in which [`PersonalLinks::UNSUBSCRIBE`] stands for a place.
+    pub fn new(rendered: &str) -> Self {
+        let pieces = rendered.split(PersonalLinks::UNSUBSCRIBE);
+        Self {
+            pieces: pieces.map(str::to_owned).collect(),
+        }
+    }
+
+    /// The body for one reader.
+    pub fn fill(&self, links: &PersonalLinks) -> String {
+        self.pieces.join(&links.unsubscribe)
+    }
+
+    /// What stands between the personal links.
+    pub fn pieces(&self) -> &[String] {
+        &self.pieces
+    }
+
+    /// How many personal links it has.
+    pub fn places(&self) -> usize {
+        self.pieces.len() - 1
     }
 }
 
@@ -65,5 +107,28 @@ mod tests {
             unsubscribe_by_mail(&mailbox, &subscriber),
             "mailto:leave%2Blist@example.org?subject=unsubscribe%20o%27neil%26co%2Bx@example.org"
         );
+    }
+
+    #[test]
+    fn a_body_is_filled_in_wherever_a_link_belongs() {
+        let place = PersonalLinks::UNSUBSCRIBE;
+        let links = PersonalLinks {
+            unsubscribe: "https://example.org/u/1".into(),
+        };
+        for (rendered, places, filled) in [
+            (format!("a {place} b"), 1, "a https://example.org/u/1 b"),
+            (
+                format!("{place}{place}"),
+                2,
+                "https://example.org/u/1https://example.org/u/1",
+            ),
+            ("none".to_owned(), 0, "none"),
+        ] {
+            let body = Body::new(&rendered);
+            assert_eq!(
+                (body.places(), body.fill(&links).as_str()),
+                (places, filled)
+            );
+        }
     }
 }

@@ -12,18 +12,42 @@ pub enum Language {
     De,
     /// English.
     En,
+    /// French.
+    Fr,
+    /// Spanish.
+    Es,
+    /// Italian.
+    It,
+    /// Dutch.
+    Nl,
 }
 
 impl Language {
     /// All languages, in the order in which messages name them.
-    pub const ALL: [Language; 2] = [Language::De, Language::En];
+    pub const ALL: [Language; 6] = [
+        Language::De,
+        Language::En,
+        Language::Fr,
+        Language::Es,
+        Language::It,
+        Language::Nl,
+    ];
 
     /// The BCP 47 tag: `de`, `en`.
     pub fn tag(self) -> &'static str {
         match self {
             Language::De => "de",
             Language::En => "en",
+            Language::Fr => "fr",
+            Language::Es => "es",
+            Language::It => "it",
+            Language::Nl => "nl",
         }
+    }
+
+    /// The tags of all languages, for messages: “de, en, …”.
+    pub fn known() -> String {
+        Self::ALL.map(Self::tag).join(", ")
     }
 
     /// The language of a tag such as `de`, `de-AT` or `EN_us`; `None` when no digest is written in it.

@@ -19,7 +19,7 @@ mod topic;
 
 pub use address::{Address, AddressError};
 pub use delivery::{Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome};
-pub use digest::{Digest, unsubscribe_by_mail};
+pub use digest::{Body, Digest, Letter, PersonalLinks, unsubscribe_by_mail};
 pub use edition::{Audience, Edition, EditionId, Section, Window};
 pub use feed::{
     Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Location, Pace, SecretPart, SecretText,

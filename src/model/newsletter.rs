@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Address, Language};
+use super::{Address, EditionId, Language};
 
 super::text_id! {
     /// The name of a cadence: `daily`, `weekly`, ….
@@ -34,6 +34,22 @@ pub struct Newsletter {
     pub imprint: Vec<String>,
     /// The publication's web site.
     pub url: Option<url::Url>,
+    /// Where each edition can be read on the web, with [`Newsletter::EDITION`] for its identity.
+    pub browser_url: Option<String>,
+    /// Where subscribers change what they get.
+    pub preferences_url: Option<url::Url>,
+}
+
+impl Newsletter {
+    /// What stands for the edition in [`Newsletter::browser_url`].
+    pub const EDITION: &'static str = "{edition}";
+
+    /// Where `edition` can be read on the web.
+    pub fn edition_url(&self, edition: &EditionId) -> Option<String> {
+        // An identity is made of short names, digits and full stops: nothing in it needs to be encoded.
+        let pattern = self.browser_url.as_ref()?;
+        Some(pattern.replace(Self::EDITION, edition.as_str()))
+    }
 }
 
 /// A named schedule that a subscriber picks.

@@ -1,66 +1,119 @@
 //! Render: an edition becomes a digest for an audience. Pure: no clock, no network, no store.
 //!
-//! `view` decides what is shown and holds it as plain values; the templates in `templates/` only lay it out;
-//! `locale` has every fixed word. Feed text reaches HTML through askama's escaping and nothing else.
+//! `view` decides what is shown and holds it as plain values; the templates in `templates/` only lay it out
+//! (`templates` fills them in); `locale` has every fixed word, `theme` what a publisher can change. `budget` keeps a mail
+//! short enough to be shown whole. Feed text reaches HTML through the escaping of templates and nothing else.
 
 mod boilerplate;
+mod budget;
+mod check;
+mod color;
+mod direction;
 mod locale;
+mod markdown;
+mod specimen;
+mod story;
+mod subject;
 mod summary;
+mod templates;
+mod text;
+mod theme;
 mod view;
 
 use std::sync::LazyLock;
 
 use anyhow::Context as _;
-use askama::Template as _;
+pub use budget::HTML_BUDGET;
+pub use check::template_problems;
+pub use color::Color;
 use css_inline::{CSSInliner, InlineOptions};
+use locale::words;
+use subject::Facts;
+use templates::{DigestHtml, DigestText};
+pub use templates::{TEMPLATES, TemplateError};
+pub use theme::{Layout, Logo, Palette, Theme};
+use view::{DigestView, Mail};
 
-use crate::model::{Audience, Digest, Edition, Newsletter};
-use view::{HtmlPage, TextPage, View};
-
-/// The subject is the first headline, as one line of a mailbox; the sender's name says which newsletter it is.
-const SUBJECT_CHARS: usize = 70;
+use crate::model::{Audience, Body, Digest, Edition, Newsletter};
 
 /// Renders what `audience` asked for. The result is the same for everybody who made the same choices.
 ///
 /// # Errors
-/// When a template fails, which its tests rule out.
+/// When a template fails, which only a publisher's own can.
 pub fn digest(
     newsletter: &Newsletter,
+    theme: &Theme,
     edition: &Edition,
     audience: &Audience,
 ) -> anyhow::Result<Digest> {
-    let view = View::new(newsletter, edition, audience);
-    let html = HtmlPage { view: &view }
-        .render()
-        .context("rendering the HTML body")?;
-    let html = INLINER
-        .inline(&html)
-        .context("putting the styles into the HTML body")?;
-    let text = TextPage { view: &view }
-        .render()
-        .context("rendering the text body")?;
+    let words = words(audience.language);
+    let browser = newsletter.edition_url(&edition.id);
+    let view = DigestView::new(newsletter, theme, edition, audience);
+    let headlines: Vec<&str> = view
+        .stories()
+        .map(|story| story.headline.as_str())
+        .collect();
+    let facts = Facts {
+        title: &newsletter.title,
+        date: &view.date,
+        counts: &view.counts,
+        stories: headlines.len(),
+        ..Facts::default()
+    };
+    let (subject, preheader) = theme.lines.compose(facts, &headlines)?;
+    let mail = Mail {
+        title: format!("{} – {}", newsletter.title, view.date),
+        preheader,
+        ..Mail::new(newsletter, theme, audience.language).with_reason(
+            newsletter,
+            words,
+            browser.clone(),
+        )
+    };
+
+    let (mut view, html) = budget::fit(view, words, browser.as_deref(), |digest| {
+        let page = DigestHtml {
+            theme,
+            words: &words.labels,
+            mail: &mail,
+            digest,
+        };
+        inlined(&templates::fill(theme.own.as_ref(), "digest.html", &page)?)
+    })?;
+    view.number(words);
+    let page = DigestText {
+        words: &words.labels,
+        mail: &mail,
+        digest: &view,
+    };
+    let text = templates::fill(theme.own.as_ref(), "digest.txt", &page)?;
     Ok(Digest {
-        subject: summary::cut(
-            view.headline.as_deref().unwrap_or(&newsletter.title),
-            SUBJECT_CHARS,
-        ),
-        html,
-        text,
+        subject,
+        html: Body::new(&html),
+        text: Body::new(&text),
     })
 }
 
-/// GMX and WEB.DE drop `<style>`, so every rule goes to its elements; only what cannot (dark mode) stays
-/// in the head. Without css-inline's default features it can neither fetch nor read a file.
+/// `html` with the rules of its style sheet on its elements.
+fn inlined(html: &str) -> anyhow::Result<String> {
+    INLINER
+        .inline(html)
+        .context("putting the styles onto their elements")
+}
+
+/// GMX and WEB.DE drop `<style>`, so every rule goes to its elements; only what cannot (dark mode) stays, in a sheet that
+/// says so. Without css-inline's default features it can neither fetch nor read a file.
 static INLINER: LazyLock<CSSInliner<'static>> = LazyLock::new(|| {
     let options = InlineOptions {
         load_remote_stylesheets: false,
         keep_style_tags: false,
-        keep_at_rules: true,
         minify_css: true,
         ..InlineOptions::default()
     };
     CSSInliner::new(options)
 });
 
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod tests;

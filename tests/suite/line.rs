@@ -269,7 +269,7 @@ fn a_run_that_was_missed_is_caught_up_or_skipped_and_nothing_is_lost() {
         .iter()
         .map(|mail| std::fs::read_to_string(mail).unwrap())
         .collect();
-    let has = |text: &str, title: &str| text.contains(&format!("* {title}"));
+    let has = |text: &str, title: &str| text.contains(&format!(". {title}"));
     assert!(has(&texts[0], "KI am Donnerstag") && !has(&texts[0], "KI im Museum"));
     assert!(has(&texts[1], "KI im Museum") && has(&texts[1], "Roboter mit KI"));
     assert!(

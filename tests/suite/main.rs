@@ -11,4 +11,5 @@ mod delivery;
 mod line;
 mod preview;
 mod support;
+mod templates;
 mod tidy;

@@ -150,7 +150,7 @@ fn each_reader_is_shown_the_report_in_their_language() {
         "{english}"
     );
     assert!(
-        english.contains("* Germany’s Nordlicht opens up Polaris 3"),
+        english.contains(" 1. Germany’s Nordlicht opens up Polaris 3"),
         "{english}"
     );
     project.run(&["preview", "--cadence", "daily"]).expect(0);
@@ -160,7 +160,7 @@ fn each_reader_is_shown_the_report_in_their_language() {
         "{german}"
     );
     assert!(
-        german.contains("* Polaris 3: Nordlicht stellt offenes Sprachmodell"),
+        german.contains(" 1. Polaris 3: Nordlicht stellt offenes Sprachmodell"),
         "{german}"
     );
 }

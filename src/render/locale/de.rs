@@ -1,73 +1,70 @@
 //! German.
 
-use chrono::{Datelike as _, NaiveDate};
-
-use super::Words;
+use super::{Labels, Words};
 
 pub(super) const WORDS: Words = Words {
-    date,
-    day,
-    time: |hour, minute| format!("{hour}:{minute:02} Uhr"),
+    labels: Labels {
+        colon: ":",
+        update: "Update",
+        paid: "kostenpflichtig",
+        sponsored: "Anzeige",
+        also: "Auch bei",
+        discussion: "Diskussion",
+        contents: "In dieser Ausgabe",
+        links: "Weitere Links",
+        nothing: "Zu Ihren Themen gibt es diesmal nichts Neues.",
+        browser: "Im Browser lesen",
+        preferences: "Einstellungen",
+        unsubscribe: "Abmelden",
+        imprint: "Impressum",
+    },
+    weekdays: [
+        "Montag",
+        "Dienstag",
+        "Mittwoch",
+        "Donnerstag",
+        "Freitag",
+        "Samstag",
+        "Sonntag",
+    ],
+    months: [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ],
+    first: "1",
+    date: "{weekday}, {day}. {month} {year}",
+    day: "{day}. {month}",
     yesterday: "gestern",
-    counts: |stories, sources| {
-        let stories = if stories == 1 {
-            "1 Meldung".to_owned()
-        } else {
-            format!("{stories} Meldungen")
-        };
-        let sources = if sources == 1 {
-            "1 Quelle".to_owned()
-        } else {
-            format!("{sources} Quellen")
-        };
-        format!("{stories} aus {sources}")
-    },
-    reading_time: |minutes| {
-        if minutes == 1 {
-            "1 Minute Lesezeit".to_owned()
-        } else {
-            format!("{minutes} Minuten Lesezeit")
-        }
-    },
-    paid: "kostenpflichtig",
-    sponsored: "Anzeige",
-    update: "Update",
-    also: "Auch bei",
-    contents: "In dieser Ausgabe",
-    reason: |title| format!("Sie erhalten diese E-Mail, weil Sie „{title}“ abonniert haben."),
-    unsubscribe: "Abmelden",
-    imprint: "Impressum",
+    time: "{hour}:{minute} Uhr",
+    padded_hour: false,
+    comma: ", ",
+    thousands: ".",
+    grouped_from: 1_000,
+    zero_is_one: false,
+    quotes: ["„", "“"],
+    stories: ["Meldung", "Meldungen"],
+    sources: ["Quelle", "Quellen"],
+    counts: "{stories} aus {sources}",
+    reading_time: ["Minute Lesezeit", "Minuten Lesezeit"],
+    more_online: [
+        "{count} weitere Meldung im Browser",
+        "{count} weitere Meldungen im Browser",
+    ],
+    more: [
+        "{count} weitere Meldung hatte hier keinen Platz.",
+        "{count} weitere Meldungen hatten hier keinen Platz.",
+    ],
+    and_more: "und {count} weiteren",
+    comments: ["Kommentar", "Kommentare"],
+    reason: "Sie erhalten diese E-Mail, weil Sie {title} abonniert haben.",
 };
-
-const WEEKDAYS: [&str; 7] = [
-    "Montag",
-    "Dienstag",
-    "Mittwoch",
-    "Donnerstag",
-    "Freitag",
-    "Samstag",
-    "Sonntag",
-];
-const MONTHS: [&str; 12] = [
-    "Januar",
-    "Februar",
-    "März",
-    "April",
-    "Mai",
-    "Juni",
-    "Juli",
-    "August",
-    "September",
-    "Oktober",
-    "November",
-    "Dezember",
-];
-
-fn date(date: NaiveDate) -> String {
-    let weekday = WEEKDAYS[date.weekday().num_days_from_monday() as usize];
-    format!("{weekday}, {} {}", day(date), date.year())
-}
-
-fn day(date: NaiveDate) -> String {
-    format!("{}. {}", date.day(), MONTHS[date.month0() as usize])
-}

@@ -1,34 +1,70 @@
 //! English.
 
-use chrono::NaiveDate;
-
-use super::Words;
+use super::{Labels, Words};
 
 pub(super) const WORDS: Words = Words {
-    date: |date: NaiveDate| date.format("%A, %-d %B %Y").to_string(),
-    day: |date: NaiveDate| date.format("%-d %B").to_string(),
-    time: |hour, minute| format!("{hour:02}:{minute:02}"),
-    yesterday: "yesterday",
-    counts: |stories, sources| {
-        let stories = if stories == 1 {
-            "1 story".to_owned()
-        } else {
-            format!("{stories} stories")
-        };
-        let sources = if sources == 1 {
-            "1 source".to_owned()
-        } else {
-            format!("{sources} sources")
-        };
-        format!("{stories} from {sources}")
+    labels: Labels {
+        colon: ":",
+        update: "Update",
+        paid: "paid",
+        sponsored: "Advertisement",
+        also: "Also reported by",
+        discussion: "Discussion",
+        contents: "In this edition",
+        links: "More links",
+        nothing: "There is nothing new on your topics this time.",
+        browser: "Read in the browser",
+        preferences: "Preferences",
+        unsubscribe: "Unsubscribe",
+        imprint: "Imprint",
     },
-    reading_time: |minutes| format!("{minutes} minute read"),
-    paid: "paid",
-    sponsored: "sponsored",
-    update: "Update",
-    also: "Also reported by",
-    contents: "In this edition",
-    reason: |title| format!("You get this e-mail because you subscribed to “{title}”."),
-    unsubscribe: "Unsubscribe",
-    imprint: "Imprint",
+    weekdays: [
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+    ],
+    months: [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ],
+    first: "1",
+    date: "{weekday}, {day} {month} {year}",
+    day: "{day} {month}",
+    yesterday: "yesterday",
+    time: "{hour}:{minute}",
+    padded_hour: true,
+    comma: ", ",
+    thousands: ",",
+    grouped_from: 1_000,
+    zero_is_one: false,
+    quotes: ["“", "”"],
+    stories: ["story", "stories"],
+    sources: ["source", "sources"],
+    counts: "{stories} from {sources}",
+    reading_time: ["minute read", "minute read"],
+    more_online: [
+        "{count} more story in the browser",
+        "{count} more stories in the browser",
+    ],
+    more: [
+        "{count} more story had no room here.",
+        "{count} more stories had no room here.",
+    ],
+    and_more: "and {count} others",
+    comments: ["comment", "comments"],
+    reason: "You get this e-mail because you subscribed to {title}.",
 };

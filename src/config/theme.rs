@@ -1,0 +1,229 @@
+//! The section about how mails look.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Problem;
+use super::read::Table;
+use super::values::web_url;
+use crate::model::Newsletter;
+use crate::render::{Color, Layout, Logo, Palette, Theme, template_problems};
+
+/// What a headline, a link or small print can have at most of a mail's width.
+const WIDEST: i64 = 560;
+
+/// Reads the section. Templates of the publisher's are tried with `newsletter`, which is absent when there are problems
+/// with it.
+pub(super) fn theme(
+    mut table: Table<'_, '_>,
+    newsletter: Option<&Newsletter>,
+    folder: &Path,
+) -> Theme {
+    let default = Theme::default();
+    let light = palette(table.table("light"), Palette::LIGHT);
+    let dark = Palette::DARK.with_accent_of(light.accent);
+    let dark = palette(
+        table.table("dark"),
+        if light.accent == Palette::LIGHT.accent {
+            Palette::DARK
+        } else {
+            dark
+        },
+    );
+    let fonts = "Names with commas between them, the kind of font last: \"Georgia, Times New Roman, serif\".";
+    let serif = table.parsed("serif", fonts, font_list);
+    let sans = table.parsed("sans", fonts, font_list);
+    let names = Layout::ALL.map(|(name, _)| format!("\"{name}\""));
+    let layout = table.parsed(
+        "layout",
+        &format!("One of: {}.", names.join(", ")),
+        |text| {
+            let found = Layout::ALL.into_iter().find(|(name, _)| *name == text);
+            found
+                .map(|(_, layout)| layout)
+                .ok_or_else(|| format!("“{text}” is not a layout"))
+        },
+    );
+    let logo = logo(table.table("logo"));
+    let markdown = "Markdown: paragraphs, *emphasis*, [links](https://…), lists.";
+    let header = table.text("header", markdown).unwrap_or_default();
+    let footer = table.text("footer", markdown).unwrap_or_default();
+    let line = "A line with {{ headlines }}, {{ next }}, {{ title }}, {{ date }}, {{ counts }} or {{ stories }} in it.";
+    let subject = table.text("subject", line);
+    let preheader = table.text("preheader", line);
+    let mut theme = default.with_texts(&header, &footer);
+    theme.light = light;
+    theme.dark = dark;
+    theme.serif = serif.unwrap_or(theme.serif);
+    theme.sans = sans.unwrap_or(theme.sans);
+    theme.layout = layout.unwrap_or_default();
+    theme.logo = logo.into_iter().collect();
+    let with_lines = theme
+        .clone()
+        .with_lines(subject.as_deref(), preheader.as_deref());
+    let theme = with_lines.unwrap_or_else(|error| {
+        let key = if error.name == "subject" {
+            "subject"
+        } else {
+            "preheader"
+        };
+        if let Some(found) = table.get(key) {
+            table.wrong(&found, format!("cannot be filled in: {}", error.what), line);
+        }
+        theme
+    });
+    let theme = with_templates(theme, &mut table, newsletter, folder);
+    table.done();
+    theme
+}
+
+/// The theme with the templates that the section names. What is wrong with them is told by file, line and column.
+fn with_templates(
+    theme: Theme,
+    table: &mut Table<'_, '_>,
+    newsletter: Option<&Newsletter>,
+    folder: &Path,
+) -> Theme {
+    let hint = "A folder with templates; `tidings templates FOLDER` writes ours into one.";
+    let name = table.text("templates", hint);
+    let (Some(name), Some(found)) = (name, table.get("templates")) else {
+        return theme;
+    };
+    let folder = folder.join(name);
+    let sources = match template_sources(&folder) {
+        Ok(sources) => sources,
+        Err(error) => {
+            table.wrong(&found, format!("cannot be read: {error}"), hint);
+            return theme;
+        }
+    };
+    let (theme, errors) = match theme.clone().with_templates(&sources) {
+        Ok(theme) => {
+            let problems = newsletter.map(|newsletter| template_problems(newsletter, &theme));
+            (theme, problems.unwrap_or_default())
+        }
+        Err(errors) => (theme, errors),
+    };
+    for error in errors {
+        let problem = Problem {
+            file: Some(folder.join(&error.name)),
+            line: error.line,
+            column: error.column,
+            what: error.what,
+            ..Problem::default()
+        };
+        table.wrong_elsewhere(&found, problem);
+    }
+    theme
+}
+
+/// The templates of a folder, by name.
+fn template_sources(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
+    let mut sources = BTreeMap::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        if let (Some(name), Some("html" | "txt")) = (name, extension) {
+            let source = std::fs::read_to_string(&path)
+                .map_err(|error| std::io::Error::other(format!("{name}: {error}")))?;
+            sources.insert(name.to_owned(), source);
+        }
+    }
+    Ok(sources)
+}
+
+/// Colours over `default`. Text that cannot be read on its paper is a problem.
+fn palette(mut table: Table<'_, '_>, default: Palette) -> Palette {
+    let mut color = |key, otherwise| {
+        let hint = "Write it as red, green and blue: \"#9a3412\".";
+        table.parsed(key, hint, Color::parse).unwrap_or(otherwise)
+    };
+    let palette = Palette {
+        paper: color("paper", default.paper),
+        ink: color("ink", default.ink),
+        text: color("text", default.text),
+        grey: color("grey", default.grey),
+        line: color("line", default.line),
+        accent: color("accent", default.accent),
+    };
+    for (key, contrast) in palette.unreadable() {
+        let Some(found) = table.get(key).or_else(|| table.get("paper")) else {
+            continue;
+        };
+        let what = format!(
+            "cannot be read: {key} on paper has a contrast of {contrast:.1}, and needs {}",
+            Palette::CONTRAST
+        );
+        table.wrong(&found, what, "Make the one darker or the other lighter.");
+    }
+    table.done();
+    palette
+}
+
+fn logo(mut table: Table<'_, '_>) -> Option<Logo> {
+    if !table.exists() {
+        table.done();
+        return None;
+    }
+    let address = "The address of a picture: url = \"https://example.org/logo.png\".";
+    let url = table.required("url", address, |text| {
+        let url = web_url(text)?;
+        if url.scheme() == "https" {
+            Ok(url.to_string())
+        } else {
+            Err("mail programs load pictures by https only".to_owned())
+        }
+    });
+    let size = |table: &mut Table<'_, '_>, key: &'static str| {
+        if table.get(key).is_none() {
+            table.missing(
+                key,
+                "In pixels; half of what the picture has, so that it is sharp.",
+            );
+        }
+        let size = table.number(key, 1..WIDEST + 1)?;
+        u32::try_from(size).ok()
+    };
+    let (width, height) = (size(&mut table, "width"), size(&mut table, "height"));
+    table.done();
+    Some(Logo {
+        url: url?,
+        width: width?,
+        height: height?,
+    })
+}
+
+/// A list of fonts as CSS has it. What is no name of a font cannot get into a style sheet.
+fn font_list(text: &str) -> Result<String, String> {
+    let mut fonts = Vec::new();
+    for name in text.split(',') {
+        let name = name.trim().trim_matches(['\'', '"']);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == ' ' || c == '-';
+        if name.is_empty() || !name.chars().all(is_name) {
+            return Err(format!("“{text}” is not a list of fonts"));
+        }
+        fonts.push(if name.contains(' ') {
+            format!("'{name}'")
+        } else {
+            name.to_owned()
+        });
+    }
+    Ok(fonts.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_fonts_is_names_and_nothing_else() {
+        assert_eq!(
+            font_list("Charter, \"Times New Roman\", serif").as_deref(),
+            Ok("Charter,'Times New Roman',serif")
+        );
+        for wrong in ["", "a,", "x; color: red", "x</style>", "url(x)"] {
+            assert!(font_list(wrong).is_err(), "{wrong}");
+        }
+    }
+}

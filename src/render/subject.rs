@@ -1,0 +1,194 @@
+//! The lines that decide whether a mail is opened: its subject and what a phone shows under it.
+//!
+//! The rule: the subject has as many of the top headlines as fit, whole but for the first one, and the preheader goes on
+//! with the next ones. The publisher's templates say what stands around them.
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use super::summary::cut;
+use super::templates::TemplateError;
+
+/// What mail programs show of a subject on a desktop; phones show half of it.
+const SUBJECT_CHARS: usize = 70;
+
+/// What phones and web mailers show after the subject.
+const PREHEADER_CHARS: usize = 120;
+
+/// Of a headline that does not fit, at least so much is shown.
+const SHORTEST: usize = 20;
+
+/// What stands between two headlines.
+const BETWEEN: &str = " · ";
+
+/// The templates of both lines.
+#[derive(Debug, Clone)]
+pub(super) struct Lines {
+    templates: Environment<'static>,
+}
+
+/// What the templates can name.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Facts<'a> {
+    /// The title of the newsletter.
+    pub(super) title: &'a str,
+    /// The date of the edition.
+    pub(super) date: &'a str,
+    /// “12 stories from 7 sources”.
+    pub(super) counts: &'a str,
+    /// How many stories there are.
+    pub(super) stories: usize,
+    /// The top headlines, as many as fit.
+    pub(super) headlines: String,
+    /// Those that come after the ones in the subject, as many as fit.
+    pub(super) next: String,
+}
+
+impl Lines {
+    /// Checks the templates; what is not given follows the rule alone.
+    ///
+    /// # Errors
+    /// When one of them cannot be filled in; the error names it as `subject` or `preheader`.
+    pub(super) fn new(
+        subject: Option<&str>,
+        preheader: Option<&str>,
+    ) -> Result<Self, TemplateError> {
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        templates.set_auto_escape_callback(|_| AutoEscape::None);
+        let sources = [
+            ("subject", subject.unwrap_or("{{ headlines }}")),
+            ("preheader", preheader.unwrap_or("{{ next }}")),
+        ];
+        for (name, source) in sources {
+            templates
+                .add_template_owned(name, source.to_owned())
+                .map_err(|error| TemplateError::of(&error, name))?;
+        }
+        let lines = Self { templates };
+        lines.compose(Facts::default(), &["One", "Two"])?;
+        Ok(lines)
+    }
+
+    /// Subject and preheader of a mail with these headlines, best first.
+    pub(super) fn compose(
+        &self,
+        mut facts: Facts<'_>,
+        headlines: &[&str],
+    ) -> Result<(String, String), TemplateError> {
+        let room = SUBJECT_CHARS.saturating_sub(self.fill("subject", &facts)?.chars().count());
+        let (top, used) = fitting(headlines, room);
+        facts.headlines = top.unwrap_or_else(|| facts.title.to_owned());
+        let subject = self.fill("subject", &facts)?;
+
+        let room = PREHEADER_CHARS.saturating_sub(self.fill("preheader", &facts)?.chars().count());
+        let (next, _) = fitting(&headlines[used..], room);
+        facts.next = next.unwrap_or_else(|| facts.counts.to_owned());
+        Ok((subject, self.fill("preheader", &facts)?))
+    }
+
+    fn fill(&self, name: &str, facts: &Facts<'_>) -> Result<String, TemplateError> {
+        let template = self.templates.get_template(name);
+        let filled = template.and_then(|template| template.render(Serde(facts)));
+        let filled = filled.map_err(|error| TemplateError::of(&error, name))?;
+        // A header is one line.
+        Ok(filled.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+}
+
+/// As many headlines as fit into `room` characters, and how many these are. The first one is there in any case,
+/// if need be cut; none when there are none.
+fn fitting(headlines: &[&str], room: usize) -> (Option<String>, usize) {
+    let Some((first, rest)) = headlines.split_first() else {
+        return (None, 0);
+    };
+    let mut text = cut(first, room.max(SHORTEST)).into_owned();
+    let mut used = 1;
+    for headline in rest {
+        let longer = text.chars().count() + BETWEEN.chars().count() + headline.chars().count();
+        if longer > room {
+            break;
+        }
+        text.push_str(BETWEEN);
+        text.push_str(headline);
+        used += 1;
+    }
+    (Some(text), used)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn compose(subject: Option<&str>, preheader: Option<&str>, headlines: &[&str]) -> [String; 2] {
+        let facts = Facts {
+            title: "Der Bote",
+            date: "Freitag, 20. November 2026",
+            counts: "3 Meldungen aus 2 Quellen",
+            stories: 3,
+            ..Facts::default()
+        };
+        let lines = Lines::new(subject, preheader).unwrap();
+        let (subject, preheader) = lines.compose(facts, headlines).unwrap();
+        [subject, preheader]
+    }
+
+    const LONG: &str =
+        "Ein Satz, der nicht aufhört, ehe er die Länge eines Betreffs bei weitem überschritten hat";
+
+    #[test]
+    fn the_top_headlines_are_the_subject_and_the_next_ones_the_preheader() {
+        assert_eq!(
+            compose(
+                None,
+                None,
+                &["Polaris 3 ist da", "EU regelt KI", LONG, "Kurz"]
+            ),
+            [
+                "Polaris 3 ist da · EU regelt KI".to_owned(),
+                format!("{LONG} · Kurz")
+            ]
+        );
+        assert_eq!(
+            compose(None, None, &[LONG, "Zwei"]),
+            [
+                "Ein Satz, der nicht aufhört, ehe er die Länge eines Betreffs bei…",
+                "Zwei"
+            ]
+        );
+        assert_eq!(
+            compose(None, None, &["Nur eine"]),
+            ["Nur eine", "3 Meldungen aus 2 Quellen"]
+        );
+        assert_eq!(
+            compose(None, None, &[]),
+            ["Der Bote", "3 Meldungen aus 2 Quellen"]
+        );
+    }
+
+    #[test]
+    fn templates_say_what_stands_around_the_headlines() {
+        let subject = Some("{{ title }}: {{ headlines }}\n({{ stories }})");
+        let preheader = Some("{{ counts }}: {{ next }}");
+        let [subject, preheader] = compose(subject, preheader, &[LONG, "Zwei"]);
+        assert_eq!(
+            subject,
+            "Der Bote: Ein Satz, der nicht aufhört, ehe er die Länge eines… (3)"
+        );
+        assert!(subject.chars().count() <= SUBJECT_CHARS);
+        assert_eq!(preheader, "3 Meldungen aus 2 Quellen: Zwei");
+    }
+
+    #[test]
+    fn a_wrong_template_is_told_with_its_place() {
+        let error = Lines::new(Some("{{ headlines }} {{ titel }}"), None).unwrap_err();
+        assert_eq!(
+            (error.name.as_str(), error.line, error.column),
+            ("subject", Some(1), Some(20))
+        );
+        assert_eq!(error.what, "`titel` is undefined");
+        let error = Lines::new(None, Some("{% if x")).unwrap_err();
+        assert_eq!(error.name, "preheader");
+    }
+}
