@@ -195,5 +195,6 @@ fn edition(stories: usize) -> Edition {
         },
         created_at: now(),
         sections: (0..topics).map(section).collect(),
+        blocks: Vec::new(),
     }
 }

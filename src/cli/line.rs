@@ -11,7 +11,7 @@ use super::terminal::bar;
 use crate::collect::{FetchOptions, Outcome, Visit};
 use crate::config::{Config, secret};
 use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions};
-use crate::model::{Cadence, Edition, Item, LeftOut, Memory, Window};
+use crate::model::{Block, Cadence, Edition, Item, LeftOut, Memory, Place, TopicId, Window};
 use crate::schedule::{self, Due};
 use crate::store::{EditionState, Published, Saved, Store};
 use crate::{collect, rank, render};
@@ -201,7 +201,7 @@ pub(super) async fn compose(
     window: Window,
     now: DateTime<Utc>,
 ) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
-    let items = store.list_items(&config.feed_keys(), window).await?;
+    let items = store.list_items(&config.news_feeds(), window).await?;
     let remembered = Window {
         since: window.since - config.memory,
         until: window.until,
@@ -225,7 +225,52 @@ pub(super) async fn compose(
         ..empty_edition(config, cadence, slot, window, now)
     };
     add_articles(config, &mut edition).await?;
+    edition.blocks = blocks(config, store, &edition, now).await?;
     Ok((edition, composition.left_out))
+}
+
+/// How old an item may be that a block lists.
+const LISTED: TimeDelta = TimeDelta::days(30);
+
+/// What the publisher puts between the sections at `now`. A block that has nothing to say today is absent.
+async fn blocks(
+    config: &Config,
+    store: &Store,
+    edition: &Edition,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<Block>> {
+    let today = now.with_timezone(&config.newsletter.timezone).date_naive();
+    let mut blocks = Vec::new();
+    for plan in config.blocks.iter().filter(|plan| plan.is_shown(today)) {
+        let mut block = plan.block.clone();
+        if let Some((feed, items)) = &plan.feed {
+            let window = Window {
+                since: now - LISTED,
+                until: now,
+            };
+            block.items = store.list_newest(feed, window, *items).await?;
+        }
+        if let Place::After(topic) = &block.place {
+            block.place = nearest(config, edition, topic);
+        }
+        if !block.text.is_empty() || !block.items.is_empty() {
+            blocks.push(block);
+        }
+    }
+    Ok(blocks)
+}
+
+/// Below which section of `edition` a block stands that belongs to `topic`: below that of the topic, else below the last
+/// one before it.
+fn nearest(config: &Config, edition: &Edition, topic: &TopicId) -> Place {
+    let topics = config.topics.iter().map(|topic| &topic.id);
+    let up_to = topics.clone().take_while(|other| *other != topic).count() + 1;
+    let has_section = |topic: &&TopicId| {
+        let mut sections = edition.sections.iter();
+        sections.any(|section| section.topic == **topic)
+    };
+    let last = topics.take(up_to).rfind(has_section);
+    last.map_or(Place::Top, |topic| Place::After(topic.clone()))
 }
 
 /// How far back words are counted, and how much at a time: a day, as a word that many a day have is rare in an hour.
@@ -246,7 +291,7 @@ async fn learn_vocabulary(
     while since + COUNTED_AT_A_TIME <= now {
         let until = since + COUNTED_AT_A_TIME;
         let window = Window { since, until };
-        let items = store.list_items(&config.feed_keys(), window).await?;
+        let items = store.list_items(&config.news_feeds(), window).await?;
         let languages = config.rank.languages.clone();
         let counting = tokio::task::spawn_blocking(move || rank::vocabulary(&items, &languages));
         let counted = counting.await.context("counting words")?;
@@ -317,6 +362,7 @@ fn empty_edition(
         window,
         created_at: now,
         sections: Vec::new(),
+        blocks: Vec::new(),
     }
 }
 

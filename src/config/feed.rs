@@ -55,8 +55,6 @@ pub(super) fn feed(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Optio
         context.weights.insert(key.clone(), weight);
     }
     Some(Feed {
-        key,
-        location,
         name,
         language,
         topics: topics.into_iter().map(TopicId).collect(),
@@ -64,6 +62,7 @@ pub(super) fn feed(mut table: Table<'_, '_>, context: &mut Context<'_>) -> Optio
         headers,
         article_pages,
         mark,
+        ..Feed::new(key, location)
     })
 }
 

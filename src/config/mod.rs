@@ -3,6 +3,7 @@
 //! `config.toml` at the top of the repository is the reference: it works as shipped and documents every
 //! key. A test holds the two together.
 
+mod block;
 mod content;
 mod delivery;
 mod feed;
@@ -25,7 +26,7 @@ pub use secret::{Secret, secret};
 
 use crate::collect::FetchOptions;
 use crate::deliver::DeliveryOptions;
-use crate::model::{Audience, Cadence, Feed, FeedKey, NewSubscriber, Newsletter, Topic};
+use crate::model::{Audience, BlockPlan, Cadence, Feed, FeedKey, NewSubscriber, Newsletter, Topic};
 use crate::rank::Options;
 use crate::render::Theme;
 use crate::store::StoreUrl;
@@ -55,6 +56,8 @@ pub struct Config {
     pub memory: TimeDelta,
     /// How mails look.
     pub theme: Theme,
+    /// What the publisher puts between the sections.
+    pub blocks: Vec<BlockPlan>,
     /// Where the store is.
     pub store: StoreUrl,
     /// How mail goes out.
@@ -62,9 +65,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// The keys of all feeds.
-    pub fn feed_keys(&self) -> HashSet<FeedKey> {
-        self.feeds.iter().map(|feed| feed.key.clone()).collect()
+    /// The keys of all feeds whose items are news.
+    pub fn news_feeds(&self) -> HashSet<FeedKey> {
+        let news = self.feeds.iter().filter(|feed| feed.is_news);
+        news.map(|feed| feed.key.clone()).collect()
     }
 
     /// The names of the cadences, in the order of the file.
@@ -215,6 +219,11 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
             "Name at least one place to read: [[feed]] with url = \"https://…\".",
         );
     }
+    let blocks: Vec<(BlockPlan, Option<Feed>)> = root
+        .list("block")
+        .into_iter()
+        .filter_map(|table| block::block(table, &mut context))
+        .collect();
     let mut people = BTreeMap::new();
     let subscribers: Vec<Option<NewSubscriber>> = root
         .list("subscriber")
@@ -229,11 +238,18 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
     let delivery = delivery::delivery(root.table("delivery"), folder);
     root.done();
 
-    let feeds = all(feeds)?;
+    let mut feeds = all(feeds)?;
     let mut topics = all(topics)?;
     for topic in &mut topics {
         let assigned = feeds.iter().filter(|feed| feed.topics.contains(&topic.id));
         topic.feeds = assigned.map(|feed| feed.key.clone()).collect();
+    }
+    let (blocks, block_feeds): (Vec<BlockPlan>, Vec<Option<Feed>>) = blocks.into_iter().unzip();
+    for feed in block_feeds.into_iter().flatten() {
+        // A feed that is news as well is read once, and its items go both ways.
+        if feeds.iter().all(|known| known.key != feed.key) {
+            feeds.push(feed);
+        }
     }
     let newsletter = newsletter?;
     options.languages = rank::languages(newsletter.language, &feeds);
@@ -249,6 +265,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         rank: options,
         memory,
         theme,
+        blocks,
         store: store?,
         delivery: delivery?,
     })

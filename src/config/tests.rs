@@ -315,3 +315,43 @@ fn what_is_wrong_about_the_look_is_told_with_its_line() {
         "“https://example.org/news” is the same for every edition"
     );
 }
+
+#[test]
+fn a_block_says_where_it_stands_and_has_something_to_say() {
+    let text = format!(
+        "{SMALL}[[block]]\nafter = \"sport\"\ntext = \"x\"\nuntil = \"morgen\"\n[[block]]\ntitle = \"leer\"\n\
+         [[block]]\ntext = \"x\"\nfrom = \"2026-11-20\"\nuntil = \"2026-11-19\"\n"
+    );
+    let told: Vec<String> = problems(&text)
+        .into_iter()
+        .map(|problem| format!("{} {}", problem.key, problem.what))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "block[1].after there is no topic “sport”",
+            "block[1].until “morgen” is not a day",
+            "block[2].text is missing",
+            "block[3].until is before `from`",
+        ]
+    );
+}
+
+#[test]
+fn the_feed_of_a_block_is_read_but_is_no_news() {
+    let text = format!("{SMALL}[[block]]\nfeed = \"jobs.xml\"\n[[block]]\nfeed = \"feed.xml\"\n");
+    let config = parse(&text, Path::new("")).unwrap();
+    let keys: Vec<&str> = config.feeds.iter().map(|feed| feed.key.as_str()).collect();
+    assert_eq!(keys, ["feed.xml", "jobs.xml"]);
+    let news = config.news_feeds();
+    assert_eq!(
+        news.iter()
+            .map(crate::model::FeedKey::as_str)
+            .collect::<Vec<_>>(),
+        ["feed.xml"]
+    );
+    assert_eq!(
+        config.blocks[0].feed,
+        Some((crate::model::FeedKey("jobs.xml".into()), 3))
+    );
+}

@@ -185,6 +185,7 @@ mod tests {
             },
             created_at: DateTime::UNIX_EPOCH,
             sections: Vec::new(),
+            blocks: Vec::new(),
         };
         let digest = Digest {
             subject: subject.into(),

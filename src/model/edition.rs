@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{CadenceId, Language, Story, TopicId};
+use super::{Block, CadenceId, Language, Story, TopicId};
 
 super::text_id! {
     /// The identity of an edition: newsletter, cadence and the moment it was due, as in `tidings.daily.20261120T060000Z`.
@@ -49,6 +49,9 @@ pub struct Edition {
     pub created_at: DateTime<Utc>,
     /// Topics with at least one story.
     pub sections: Vec<Section>,
+    /// What the publisher puts between them.
+    #[serde(default)]
+    pub blocks: Vec<Block>,
 }
 
 impl Edition {

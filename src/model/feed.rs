@@ -34,6 +34,8 @@ pub struct Feed {
     pub article_pages: bool,
     /// What all its items have that say nothing else.
     pub mark: Option<Mark>,
+    /// Whether its items are news. Those of a block's feed are not: no topic takes them.
+    pub is_news: bool,
 }
 
 /// A text from the configuration that may have secrets in it, each named by where it is.
@@ -54,9 +56,14 @@ pub enum SecretPart {
 impl Feed {
     /// The feed at an address of which nothing else is known.
     pub fn at(url: Url) -> Self {
+        Self::new(FeedKey(url.to_string()), Location::Web(url))
+    }
+
+    /// The feed at a place of which nothing else is known.
+    pub fn new(key: FeedKey, location: Location) -> Self {
         Self {
-            key: FeedKey(url.to_string()),
-            location: Location::Web(url),
+            key,
+            location,
             name: None,
             language: None,
             topics: Vec::new(),
@@ -64,6 +71,7 @@ impl Feed {
             headers: Vec::new(),
             article_pages: false,
             mark: None,
+            is_news: true,
         }
     }
 

@@ -4,6 +4,7 @@
 //! of these values into the next; none of them knows about a stage.
 
 mod address;
+mod block;
 mod delivery;
 mod digest;
 mod edition;
@@ -18,6 +19,7 @@ mod text;
 mod topic;
 
 pub use address::{Address, AddressError};
+pub use block::{Block, BlockPlan, Place};
 pub use delivery::{Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome};
 pub use digest::{Body, Digest, Letter, PersonalLinks, unsubscribe_by_mail};
 pub use edition::{Audience, Edition, EditionId, Section, Window};

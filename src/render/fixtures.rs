@@ -96,6 +96,7 @@ pub(super) fn edition(sections: Vec<(&str, Vec<Story>)>) -> Edition {
         },
         created_at: now(),
         sections: sections.into_iter().map(section).collect(),
+        blocks: Vec::new(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! (`templates` fills them in); `locale` has every fixed word, `theme` what a publisher can change. `budget` keeps a mail
 //! short enough to be shown whole. Feed text reaches HTML through the escaping of templates and nothing else.
 
+mod block;
 mod boilerplate;
 mod budget;
 mod check;

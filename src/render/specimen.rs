@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{
-    CadenceId, Edition, FeedKey, Item, ItemKey, Mark, Score, Section, Story, TopicId, Update,
-    Window,
+    Block, CadenceId, Edition, FeedKey, Item, ItemKey, Mark, Place, Score, Section, Story, TopicId,
+    Update, Window,
 };
 
 /// The edition of `newsletter`, with news of the day before `at`.
@@ -104,6 +104,13 @@ pub(super) fn edition(newsletter: &str, at: DateTime<Utc>) -> Edition {
             ],
         ),
     ];
+    let block = |place, sponsor: Option<&str>| Block {
+        place,
+        title: "A word of ours".to_owned(),
+        text: "With *emphasis*, a [link](https://example.org/) and\n\n- a list".to_owned(),
+        sponsor: sponsor.map(str::to_owned),
+        ..Block::default()
+    };
     let cadence = CadenceId("daily".to_owned());
     Edition {
         id: Edition::id_of(newsletter, &cadence, at),
@@ -116,5 +123,17 @@ pub(super) fn edition(newsletter: &str, at: DateTime<Utc>) -> Edition {
         },
         created_at: at,
         sections,
+        blocks: vec![
+            block(Place::Top, None),
+            block(
+                Place::After(TopicId("market".to_owned())),
+                Some("Sample & Sons"),
+            ),
+            Block {
+                text: String::new(),
+                items: vec![item("Jobs", "A place for an editor")],
+                ..block(Place::End, None)
+            },
+        ],
     }
 }

@@ -53,7 +53,11 @@ mod filters {
 }
 
 /// Our templates by name, as a publisher can take and change them.
-pub const TEMPLATES: [(&str, &str); 7] = [
+pub const TEMPLATES: [(&str, &str); 9] = [
+    (
+        "_block.html",
+        include_str!("../../templates/mail/_block.html"),
+    ),
     (
         "_mail.html",
         include_str!("../../templates/mail/_mail.html"),
@@ -73,6 +77,10 @@ pub const TEMPLATES: [(&str, &str); 7] = [
     (
         "digest.html",
         include_str!("../../templates/mail/digest.html"),
+    ),
+    (
+        "_block.txt",
+        include_str!("../../templates/mail/_block.txt"),
     ),
     ("_mail.txt", include_str!("../../templates/mail/_mail.txt")),
     (

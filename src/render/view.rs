@@ -6,12 +6,13 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use super::block::{BlockView, blocks};
 use super::direction::Direction;
 use super::locale::{Words, words};
 use super::markdown::Passage;
 use super::story::{LinkLine, Links, Reader, StoryView, WORDS_PER_MINUTE};
 use super::theme::{Layout, Theme};
-use crate::model::{Audience, Edition, Language, Newsletter, PersonalLinks, Story};
+use crate::model::{Audience, Edition, Language, Newsletter, PersonalLinks, Story, TopicId};
 
 /// From how many stories on a list of sections helps.
 const CONTENTS_FROM: usize = 6;
@@ -114,6 +115,8 @@ pub(super) struct DigestView<'a> {
     pub(super) contents: Vec<ContentsLine<'a>>,
     /// Whether stories are shown without their excerpts.
     pub(super) is_compact: bool,
+    /// What stands above all sections.
+    pub(super) blocks: Vec<BlockView<'a>>,
     pub(super) sections: Vec<SectionView<'a>>,
     /// What stands between the margin and the text of a story in the text part.
     pub(super) indent: String,
@@ -136,6 +139,8 @@ pub(super) struct SectionView<'a> {
     pub(super) more: String,
     /// Where to read them; empty when nowhere.
     pub(super) more_url: String,
+    /// What stands below it.
+    pub(super) blocks: Vec<BlockView<'a>>,
 }
 
 impl<'a> DigestView<'a> {
@@ -154,9 +159,15 @@ impl<'a> DigestView<'a> {
             words,
             now,
         };
+        let shown: Vec<&TopicId> = edition
+            .sections_for(audience)
+            .map(|section| &section.topic)
+            .collect();
+        let (top, below) = blocks(edition, audience.language, &words.labels, &shown);
         let mut sections: Vec<SectionView<'a>> = edition
             .sections_for(audience)
-            .map(|section| SectionView {
+            .zip(below)
+            .map(|(section, blocks)| SectionView {
                 title: &section.title,
                 stories: section
                     .stories
@@ -165,6 +176,7 @@ impl<'a> DigestView<'a> {
                     .collect(),
                 more: String::new(),
                 more_url: String::new(),
+                blocks,
             })
             .collect();
         if is_compact {
@@ -197,6 +209,7 @@ impl<'a> DigestView<'a> {
                 })
                 .collect(),
             is_compact,
+            blocks: top,
             sections,
             indent: String::new(),
             links: Vec::new(),

@@ -194,6 +194,38 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The newest items of `feed` that were published in `window`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_newest(
+        &self,
+        feed: &FeedKey,
+        window: Window,
+        limit: u32,
+    ) -> sqlx::Result<Vec<Item>> {
+        let mut connection = self.connection().await;
+        let rows = sqlx::query(
+            "SELECT i.* FROM item_feed c JOIN item i ON i.key = c.item
+             WHERE c.feed = $1 AND i.published >= $2 AND i.published < $3
+             ORDER BY i.published DESC, i.key LIMIT $4",
+        )
+        .bind(feed.as_str())
+        .bind(window.since.timestamp())
+        .bind(window.until.timestamp())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let feeds = BTreeSet::from([feed.clone()]);
+                item(row).map(|item| Item { feeds, ..item })
+            })
+            .collect()
+    }
+}
+
 /// Which of `items` were pruned once.
 async fn forgotten(
     tx: &mut sqlx::AnyConnection,

@@ -60,6 +60,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_line.sql"),
     include_str!("migrations/0002_collect.sql"),
     include_str!("migrations/0003_rank.sql"),
+    include_str!("migrations/0004_block.sql"),
 ];
 
 /// The words that differ between the engines.

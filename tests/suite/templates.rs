@@ -1,6 +1,6 @@
 //! A publisher's own templates, colours and words.
 
-use crate::support::Project;
+use crate::support::{Project, rss};
 
 #[test]
 fn templates_are_taken_changed_and_used() {
@@ -81,4 +81,37 @@ fn a_newsletter_has_its_own_colours_and_words() {
     assert!(html.contains("<strong>Rückblick</strong>"));
     let mail = crate::support::inspect(&[project.path("out/daily.eml")]).remove(0);
     assert_eq!(mail.header("Subject"), "Morgenlage · 14 × neu");
+}
+
+#[test]
+fn blocks_stand_between_the_sections_and_jobs_are_no_news() {
+    let project = Project::shipped();
+    std::fs::write(
+        project.path("jobs.xml"),
+        rss(
+            "Stellen",
+            &[("Redakteurin für KI und Sprachmodelle", "Wir suchen sofort.")],
+        ),
+    )
+    .unwrap();
+    let blocks = "[[block]]\nafter = \"ki\"\ntitle = \"Rechner\"\ntext = \"Leise.\"\nsponsor = \"Muster GmbH\"\n\
+                  [[block]]\ntitle = \"Stellen\"\nfeed = \"jobs.xml\"\n\
+                  [[block]]\ntitle = \"Vorbei\"\ntext = \"x\"\nuntil = \"2026-11-19\"\n";
+    project.edit_config("[store]", &format!("{blocks}[store]"));
+    let ran = project.run(&["preview", "--cadence", "daily"]).expect(0);
+    assert!(ran.stdout.contains("Read 7 of 7 feeds"), "{}", ran.stdout);
+    let text = std::fs::read_to_string(project.path("out/daily.txt")).unwrap();
+    let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("{what}: {text}"));
+    assert!(place("# Anzeige · Muster GmbH: Rechner\nLeise.") < place("# IT-Sicherheit"));
+    assert!(place("# Stellen\n- Redakteurin für KI") > place("# Open Source"));
+    assert_eq!(text.matches("Redakteurin für KI").count(), 1);
+    assert!(text.contains("14 Meldungen") && !text.contains("Vorbei"));
+    // What was sent has them too.
+    project.run(&["send"]).expect(0).silent();
+    let sent = project.maildir();
+    assert!(sent.iter().any(|mail| {
+        std::fs::read_to_string(mail)
+            .unwrap()
+            .contains("Redakteurin")
+    }));
 }

@@ -231,3 +231,31 @@ async fn a_pruned_item_that_its_feed_still_shows_is_no_news() {
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].title, "young");
 }
+
+#[tokio::test]
+async fn the_newest_items_of_one_feed_are_listed() {
+    let of = |feed: &str, name: &str, age: TimeDelta| Item {
+        feeds: [FeedKey(feed.into())].into(),
+        ..item(name, now() - age, now() - age)
+    };
+    let store = folder_of_its_own(&[
+        of("jobs", "Setzer", TimeDelta::days(3)),
+        of("jobs", "Redakteurin", TimeDelta::hours(1)),
+        of("jobs", "Drucker", TimeDelta::days(2)),
+        of("jobs", "Bote", TimeDelta::days(40)),
+        of("news", "Meldung", TimeDelta::hours(2)),
+    ])
+    .await;
+    let window = Window {
+        since: now() - TimeDelta::days(30),
+        until: now(),
+    };
+    let titles = async |limit| -> Vec<String> {
+        let items = store
+            .list_newest(&FeedKey("jobs".into()), window, limit)
+            .await;
+        items.unwrap().into_iter().map(|item| item.title).collect()
+    };
+    assert_eq!(titles(2).await, ["Redakteurin", "Drucker"]);
+    assert_eq!(titles(9).await, ["Redakteurin", "Drucker", "Setzer"]);
+}

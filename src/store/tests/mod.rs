@@ -100,6 +100,7 @@ fn edition(topics: &[&str]) -> Edition {
         window: day(),
         created_at: now(),
         sections: topics.iter().map(section).collect(),
+        blocks: Vec::new(),
     }
 }
 

@@ -1,0 +1,213 @@
+//! What a digest shows of a block of the publisher's.
+
+use serde::Serialize;
+
+use super::locale::Labels;
+use super::markdown::{Passage, passage};
+use super::story::web_link;
+use crate::model::{Block, Edition, Language, Place, TopicId};
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct BlockView<'a> {
+    /// That somebody paid for it, and who (§ 6 DDG); empty when nobody did.
+    pub(super) mark: String,
+    /// May be empty.
+    pub(super) title: &'a str,
+    /// The heading for where there is only text; may be empty.
+    pub(super) headline: String,
+    pub(super) words: Passage,
+    /// What it lists.
+    pub(super) items: Vec<BlockItem<'a>>,
+    pub(super) has_items: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct BlockItem<'a> {
+    pub(super) title: &'a str,
+    /// Empty when it has none.
+    pub(super) url: &'a str,
+}
+
+impl<'a> BlockView<'a> {
+    fn new(block: &'a Block, labels: &Labels) -> Self {
+        let mark = block.sponsor.as_ref().map_or_else(String::new, |sponsor| {
+            format!("{} · {sponsor}", labels.sponsored)
+        });
+        let headline = match (mark.as_str(), block.title.as_str()) {
+            ("", title) => title.to_owned(),
+            (mark, "") => mark.to_owned(),
+            (mark, title) => format!("{mark}{} {title}", labels.colon),
+        };
+        let items = block.items.iter().map(|item| BlockItem {
+            title: &item.title,
+            url: item.url.as_deref().map(web_link).unwrap_or_default(),
+        });
+        Self {
+            mark,
+            title: &block.title,
+            headline,
+            words: passage(&block.text),
+            items: items.collect(),
+            has_items: !block.items.is_empty(),
+        }
+    }
+}
+
+/// The blocks of `edition` for those who read `language` and are shown the sections of the topics `shown`: those that
+/// stand above all sections, and those below each one. A block whose section is not shown moves up to the one before.
+pub(super) fn blocks<'a>(
+    edition: &'a Edition,
+    language: Language,
+    labels: &Labels,
+    shown: &[&TopicId],
+) -> (Vec<BlockView<'a>>, Vec<Vec<BlockView<'a>>>) {
+    let mut top = Vec::new();
+    let mut below: Vec<Vec<BlockView<'a>>> = shown.iter().map(|_| Vec::new()).collect();
+    let place_of = |topic: &TopicId| shown.iter().position(|shown| *shown == topic);
+    let mut blocks: Vec<&Block> = edition
+        .blocks
+        .iter()
+        .filter(|block| block.language.is_none_or(|own| own == language))
+        .collect();
+    // Those of the top stand before those that move up to them, those of the end after those of the last section.
+    blocks.sort_by_key(|block| match block.place {
+        Place::Top => 0,
+        Place::After(_) => 1,
+        Place::End => 2,
+    });
+    for block in blocks {
+        let place = match &block.place {
+            Place::Top => None,
+            Place::End => shown.len().checked_sub(1),
+            Place::After(topic) => {
+                let topics = edition.sections.iter().map(|section| &section.topic);
+                let mut up_to: Vec<&TopicId> =
+                    topics.clone().take_while(|own| *own != topic).collect();
+                up_to.extend(topics.filter(|own| *own == topic));
+                up_to.into_iter().rev().find_map(place_of)
+            }
+        };
+        let list = place.map_or(&mut top, |place| &mut below[place]);
+        list.push(BlockView::new(block, labels));
+    }
+    (top, below)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixtures::*;
+    use super::super::{Theme, digest};
+    use crate::model::{Audience, Block, Edition, Language, Place, TopicId};
+
+    fn block(place: Place, title: &str) -> Block {
+        Block {
+            place,
+            title: title.into(),
+            text: "Ein [Wort](https://example.org/wort).".into(),
+            ..Block::default()
+        }
+    }
+
+    fn with_blocks() -> Edition {
+        let after = |topic: &str| Place::After(TopicId(topic.into()));
+        let jobs = Block {
+            text: String::new(),
+            items: vec![
+                item("Stellen", "Redakteurin", ""),
+                item("Stellen", "Setzer & Drucker", ""),
+            ],
+            ..block(Place::End, "Stellen")
+        };
+        let paid = Block {
+            sponsor: Some("Muster & Söhne GmbH".into()),
+            ..block(after("ki"), "Rechner")
+        };
+        let english = Block {
+            language: Some(Language::En),
+            ..block(Place::Top, "Only in English")
+        };
+        Edition {
+            blocks: vec![
+                jobs,
+                paid,
+                english,
+                block(after("recht"), "Umfrage"),
+                block(Place::Top, "Gruß"),
+            ],
+            ..sample()
+        }
+    }
+
+    /// In which order these stand in both bodies.
+    fn assert_order(edition: &Edition, audience: &Audience, parts: &[&str]) {
+        let digest = digest(&newsletter(), &Theme::default(), edition, audience).unwrap();
+        let (html, text) = bodies(&digest);
+        for body in [html, text] {
+            let places: Vec<_> = parts.iter().map(|part| body.find(part)).collect();
+            assert!(
+                places.iter().all(Option::is_some) && places.is_sorted(),
+                "{places:?} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn blocks_stand_where_they_belong() {
+        let everything = Audience::everything(Language::De);
+        let parts = [
+            "Gruß",
+            "Ein Modell",
+            "Rechner",
+            "Ohne Datum",
+            "Umfrage",
+            "Redakteurin",
+            "Setzer",
+        ];
+        assert_order(&with_blocks(), &everything, &parts);
+        let (html, text) = bodies(&render(&with_blocks(), Language::De));
+        assert!(!html.contains("Only in English") && !text.contains("Only in English"));
+        assert_order(
+            &with_blocks(),
+            &Audience::everything(Language::En),
+            &["Only in English", "Rechner"],
+        );
+    }
+
+    #[test]
+    fn what_was_paid_for_says_so_and_by_whom() {
+        let (html, text) = bodies(&render(&with_blocks(), Language::De));
+        assert!(
+            html.contains("Anzeige · Muster &amp; Söhne GmbH</p>"),
+            "{html}"
+        );
+        assert!(
+            text.contains(
+                "# Anzeige · Muster & Söhne GmbH: Rechner\nEin Wort (https://example.org/wort)."
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_block_whose_section_somebody_does_not_get_moves_up() {
+        let audience = |topic: &str| Audience {
+            language: Language::De,
+            topics: [TopicId(topic.into())].into(),
+        };
+        assert_order(
+            &with_blocks(),
+            &audience("ki"),
+            &["Gruß", "Ein Modell", "Rechner", "Umfrage", "Redakteurin"],
+        );
+        assert_order(
+            &with_blocks(),
+            &audience("recht"),
+            &["Gruß", "Rechner", "Ohne Datum", "Umfrage", "Redakteurin"],
+        );
+        assert_order(
+            &with_blocks(),
+            &audience("sport"),
+            &["Gruß", "Rechner", "Umfrage", "Redakteurin"],
+        );
+    }
+}
