@@ -173,6 +173,7 @@ fn edition(stories: usize) -> Edition {
             .collect(),
         copies: BTreeMap::new(),
         update: None,
+        picture: None,
         score: Score::default(),
     };
     let section = |topic: usize| Section {

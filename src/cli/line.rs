@@ -11,7 +11,8 @@ use super::terminal::bar;
 use crate::collect::{FetchOptions, Outcome, Visit};
 use crate::config::{Config, secret};
 use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions};
-use crate::model::{Block, Cadence, Edition, Item, LeftOut, Memory, Place, TopicId, Window};
+use crate::model::{Block, Cadence, Edition, Item, LeftOut, Memory, Place, Story, TopicId, Window};
+use crate::render::Images;
 use crate::schedule::{self, Due};
 use crate::store::{EditionState, Published, Saved, Store};
 use crate::{collect, rank, render};
@@ -225,8 +226,38 @@ pub(super) async fn compose(
         ..empty_edition(config, cadence, slot, window, now)
     };
     add_articles(config, &mut edition).await?;
+    add_pictures(config, &mut edition).await?;
     edition.blocks = blocks(config, store, &edition, now).await?;
     Ok((edition, composition.left_out))
+}
+
+/// What a picture may have that is loaded with a mail as it is; a proxy can make it smaller.
+const PICTURE_BYTES: u64 = 1_000_000;
+
+/// Gives the first story of each section its picture, where the publisher wants pictures and it is there.
+async fn add_pictures(config: &Config, edition: &mut Edition) -> anyhow::Result<()> {
+    let max_bytes = match config.theme.images {
+        Images::None => return Ok(()),
+        Images::Linked => PICTURE_BYTES,
+        Images::Proxied(_) => config.collect.max_bytes,
+    };
+    let address = |story: &Story| story.lead.image.as_deref()?.parse::<url::Url>().ok();
+    let firsts = || {
+        let sections = edition.sections.iter();
+        sections.filter_map(|section| section.stories.first())
+    };
+    let urls: BTreeSet<_> = firsts().filter_map(address).collect();
+    if urls.is_empty() {
+        return Ok(());
+    }
+    let urls = urls.into_iter().collect();
+    let pictures = collect::find_pictures(urls, &config.collect, max_bytes, wall()).await?;
+    for section in &mut edition.sections {
+        if let Some(story) = section.stories.first_mut() {
+            story.picture = address(story).and_then(|url| pictures.get(&url).cloned());
+        }
+    }
+    Ok(())
 }
 
 /// How old an item may be that a block lists.

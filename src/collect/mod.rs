@@ -5,7 +5,7 @@
 //! leaves `html` and `clean` with anything in it that acts.
 //!
 //! Beside that line stand `source` (places that people know by name), `discover` (the feeds of a page), `opml` (lists of other
-//! readers), and `article` with `robots` (the pages of picked stories).
+//! readers), `article` with `robots` (the pages of picked stories) and `picture` (their pictures).
 
 mod article;
 mod clean;
@@ -20,6 +20,7 @@ mod moments;
 mod opml;
 mod pace;
 pub mod parse;
+mod picture;
 mod robots;
 mod source;
 
@@ -36,6 +37,7 @@ pub use html::Html;
 pub use items::items;
 pub use moments::Moments;
 pub use opml::{Outline, read_opml, write_opml};
+pub use picture::find_pictures;
 use reqwest::header;
 pub use source::Source;
 use tokio::sync::{Semaphore, mpsc};

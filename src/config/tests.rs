@@ -279,7 +279,7 @@ fn ranking_is_configured_by_weights_policies_and_feeds() {
 #[test]
 fn what_is_wrong_about_the_look_is_told_with_its_line() {
     let text = format!(
-        "{SMALL}[theme]\nlayout = \"wide\"\nserif = \"x; color: red\"\nsubject = \"{{{{ titel }}}}\"\n\
+        "{SMALL}[theme]\nlayout = \"wide\"\nserif = \"x; color: red\"\nsubject = \"{{{{ titel }}}}\"\nimages = \"proxied\"\nimage_proxy = \"https://img.example.org/\"\n\
          [theme.light]\naccent = \"red\"\ngrey = \"#bbbbbb\"\n[theme.logo]\nurl = \"http://example.org/l.png\"\nwidth = 9000\n"
     );
     let told: Vec<String> = problems(&text)
@@ -299,11 +299,12 @@ fn what_is_wrong_about_the_look_is_told_with_its_line() {
             "16 theme.layout “wide” is not a layout",
             "17 theme.serif “x; color: red” is not a list of fonts",
             "18 theme.subject cannot be filled in: `titel` is undefined",
-            "20 theme.light.accent “red” is not a colour",
-            "21 theme.light.grey cannot be read: grey on paper has a contrast of 1.8, and needs 4.5",
-            "22 theme.logo.height is missing",
-            "23 theme.logo.url mail programs load pictures by https only",
-            "24 theme.logo.width must be a whole number from 1 to 560",
+            "20 theme.image_proxy “https://img.example.org/” is the same for every picture",
+            "22 theme.light.accent “red” is not a colour",
+            "23 theme.light.grey cannot be read: grey on paper has a contrast of 1.8, and needs 4.5",
+            "24 theme.logo.height is missing",
+            "25 theme.logo.url mail programs load pictures by https only",
+            "26 theme.logo.width must be a whole number from 1 to 560",
         ]
     );
     let text = SMALL.replace(

@@ -7,7 +7,7 @@ use super::Problem;
 use super::read::Table;
 use super::values::web_url;
 use crate::model::Newsletter;
-use crate::render::{Color, Layout, Logo, Palette, Theme, template_problems};
+use crate::render::{Color, Images, Layout, Logo, Palette, Theme, template_problems};
 
 /// What a headline, a link or small print can have at most of a mail's width.
 const WIDEST: i64 = 560;
@@ -44,6 +44,7 @@ pub(super) fn theme(
                 .ok_or_else(|| format!("“{text}” is not a layout"))
         },
     );
+    let images = images(&mut table);
     let logo = logo(table.table("logo"));
     let markdown = "Markdown: paragraphs, *emphasis*, [links](https://…), lists.";
     let header = table.text("header", markdown).unwrap_or_default();
@@ -57,6 +58,7 @@ pub(super) fn theme(
     theme.serif = serif.unwrap_or(theme.serif);
     theme.sans = sans.unwrap_or(theme.sans);
     theme.layout = layout.unwrap_or_default();
+    theme.images = images;
     theme.logo = logo.into_iter().collect();
     let with_lines = theme
         .clone()
@@ -133,6 +135,39 @@ fn template_sources(folder: &Path) -> std::io::Result<BTreeMap<String, String>> 
     Ok(sources)
 }
 
+/// Whether stories have pictures, and by way of what.
+fn images(table: &mut Table<'_, '_>) -> Images {
+    let one_of = "One of: \"none\", \"linked\", \"proxied\".";
+    let chosen = table.parsed("images", one_of, |text| match text {
+        "none" => Ok(Images::None),
+        "linked" => Ok(Images::Linked),
+        "proxied" => Ok(Images::Proxied(String::new())),
+        _ => Err(format!("“{text}” is not a way to show pictures")),
+    });
+    let pattern = "An address with {url} in it, and {width} and {height} if it wants them: \"https://img.example.org/{width}x{height}?url={url}\".";
+    let proxy = table.parsed("image_proxy", pattern, |text| {
+        let text = text.trim();
+        if !text.contains("{url}") {
+            return Err(format!("“{text}” is the same for every picture"));
+        }
+        let filled = ["{url}", "{width}", "{height}"]
+            .iter()
+            .fold(text.to_owned(), |text, part| text.replace(part, "1"));
+        https_url(&filled)?;
+        Ok(text.to_owned())
+    });
+    match (chosen, proxy) {
+        (Some(Images::Proxied(_)), Some(proxy)) => Images::Proxied(proxy),
+        (Some(Images::Proxied(_)), None) => {
+            if table.get("image_proxy").is_none() {
+                table.missing("image_proxy", pattern);
+            }
+            Images::None
+        }
+        (images, _) => images.unwrap_or_default(),
+    }
+}
+
 /// Colours over `default`. Text that cannot be read on its paper is a problem.
 fn palette(mut table: Table<'_, '_>, default: Palette) -> Palette {
     let mut color = |key, otherwise| {
@@ -167,14 +202,7 @@ fn logo(mut table: Table<'_, '_>) -> Option<Logo> {
         return None;
     }
     let address = "The address of a picture: url = \"https://example.org/logo.png\".";
-    let url = table.required("url", address, |text| {
-        let url = web_url(text)?;
-        if url.scheme() == "https" {
-            Ok(url.to_string())
-        } else {
-            Err("mail programs load pictures by https only".to_owned())
-        }
-    });
+    let url = table.required("url", address, https_url);
     let size = |table: &mut Table<'_, '_>, key: &'static str| {
         if table.get(key).is_none() {
             table.missing(
@@ -192,6 +220,16 @@ fn logo(mut table: Table<'_, '_>) -> Option<Logo> {
         width: width?,
         height: height?,
     })
+}
+
+/// Where a picture is.
+fn https_url(text: &str) -> Result<String, String> {
+    let url = web_url(text)?;
+    if url.scheme() == "https" {
+        Ok(url.to_string())
+    } else {
+        Err("mail programs load pictures by https only".to_owned())
+    }
 }
 
 /// A list of fonts as CSS has it. What is no name of a font cannot get into a style sheet.

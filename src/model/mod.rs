@@ -30,7 +30,7 @@ pub use item::{Item, ItemKey, Mark};
 pub use language::Language;
 pub use memory::{Mailed, Memory, Vocabulary, Vote};
 pub use newsletter::{Cadence, CadenceId, Newsletter};
-pub use story::{Composition, LeftOut, Reason, Score, Story, Update};
+pub use story::{Composition, LeftOut, Picture, Reason, Score, Story, Update};
 pub use subscriber::{Choices, NewSubscriber, Subscriber, SubscriberState, clean_name};
 pub use text::{is_unwanted, sentence_ends};
 pub use topic::{Field, Keyword, Topic, TopicId};

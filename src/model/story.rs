@@ -20,8 +20,22 @@ pub struct Story {
     /// Set when an earlier edition showed the story and there is real news.
     #[serde(default)]
     pub update: Option<Update>,
+    /// A picture to show with it, when the publisher wants pictures.
+    #[serde(default)]
+    pub picture: Option<Picture>,
     /// Why it stands where it stands.
     pub score: Score,
+}
+
+/// A picture on the web.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Picture {
+    /// Where it is.
+    pub url: String,
+    /// In its own pixels.
+    pub width: u32,
+    /// In its own pixels.
+    pub height: u32,
 }
 
 impl Story {

@@ -72,6 +72,7 @@ impl<'a> Draft<'a> {
             others: others.map(|report| report.item.clone()).collect(),
             copies: copies.collect(),
             update: self.update,
+            picture: None,
             score: self.score,
         }
     }

@@ -69,6 +69,7 @@ pub(super) fn story(lead: Item, others: Vec<Item>) -> Story {
         others,
         copies: std::collections::BTreeMap::new(),
         update: None,
+        picture: None,
         score: Score {
             relevance: 1.0,
             recency: 1.0,

@@ -12,6 +12,7 @@ mod color;
 mod direction;
 mod locale;
 mod markdown;
+mod picture;
 mod specimen;
 mod story;
 mod subject;
@@ -32,7 +33,7 @@ use locale::words;
 use subject::Facts;
 use templates::{DigestHtml, DigestText};
 pub use templates::{TEMPLATES, TemplateError};
-pub use theme::{Layout, Logo, Palette, Theme};
+pub use theme::{Images, Layout, Logo, Palette, Theme};
 use view::{DigestView, Mail};
 
 use crate::model::{Audience, Body, Digest, Edition, Newsletter};

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::model::{
-    Block, CadenceId, Edition, FeedKey, Item, ItemKey, Mark, Place, Score, Section, Story, TopicId,
-    Update, Window,
+    Block, CadenceId, Edition, FeedKey, Item, ItemKey, Mark, Picture, Place, Score, Section, Story,
+    TopicId, Update, Window,
 };
 
 /// The edition of `newsletter`, with news of the day before `at`.
@@ -40,6 +40,7 @@ pub(super) fn edition(newsletter: &str, at: DateTime<Utc>) -> Edition {
         others,
         copies: BTreeMap::new(),
         update: None,
+        picture: None,
         score: Score::default(),
     };
     let outlets = ["Post", "Herald", "Courier", "Mail", "Times", "Star", "Echo"];
@@ -50,6 +51,14 @@ pub(super) fn edition(newsletter: &str, at: DateTime<Utc>) -> Edition {
             .map(|outlet| item(outlet, "Everybody reports this"))
             .collect(),
     );
+    let reported = Story {
+        picture: Some(Picture {
+            url: "https://gazette.example/a.jpg?a=1&b=2".to_owned(),
+            width: 1200,
+            height: 675,
+        }),
+        ..reported
+    };
     let updated = Story {
         update: Some(Update {
             shown: at - TimeDelta::days(1),

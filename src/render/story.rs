@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use super::direction::{Direction, direction_of};
 use super::locale::Words;
+use super::picture::{PictureView, picture_view};
 use super::summary::{cut, summary};
+use super::theme::Images;
 use crate::model::{Item, Mark, Story};
 
 /// An excerpt says what happened; the article says the rest (and press publishers' rights, §§ 87f ff. UrhG,
@@ -39,6 +41,8 @@ pub(super) struct StoryView<'a> {
     pub(super) headline: String,
     /// Where to read it; empty when nowhere.
     pub(super) url: &'a str,
+    /// One or none.
+    pub(super) pictures: Vec<PictureView>,
     /// What readers should know before all else: that it is an update, or paid for. May be empty.
     pub(super) mark: String,
     /// The language of title and excerpt, where it is another than the mail's; else empty.
@@ -77,6 +81,7 @@ pub(super) struct Reader<'a> {
     pub(super) language: &'a str,
     pub(super) direction: Direction,
     pub(super) words: &'static Words,
+    pub(super) images: &'a Images,
     pub(super) now: DateTime<Tz>,
 }
 
@@ -123,6 +128,12 @@ impl<'a> StoryView<'a> {
             },
             title,
             url: lead.url.as_deref().map(web_link).unwrap_or_default(),
+            pictures: story
+                .picture
+                .as_ref()
+                .and_then(|picture| picture_view(picture, reader.images))
+                .into_iter()
+                .collect(),
             mark,
             language: if language == reader.language {
                 ""

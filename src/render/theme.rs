@@ -25,6 +25,9 @@ pub struct Theme {
     /// How much of each story is shown.
     #[serde(skip)]
     pub layout: Layout,
+    /// Whether stories are shown with pictures.
+    #[serde(skip)]
+    pub images: Images,
     /// A text under the masthead.
     #[serde(skip)]
     pub(super) header: Passage,
@@ -81,6 +84,19 @@ pub enum Layout {
 impl Layout {
     /// All of them with their names in the configuration.
     pub const ALL: [(&'static str, Self); 2] = [("full", Self::Full), ("compact", Self::Compact)];
+}
+
+/// Whether stories are shown with pictures, which whoever serves them can count.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Images {
+    /// No.
+    #[default]
+    None,
+    /// With those of the publishers, from where these have them.
+    Linked,
+    /// With those of the publishers, by way of a server that this pattern of an address names: `{url}` stands for the
+    /// picture's own address, percent-encoded, `{width}` and `{height}` for the pixels that are wanted.
+    Proxied(String),
 }
 
 impl Palette {
@@ -181,6 +197,7 @@ impl Default for Theme {
             sans: "-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif".to_owned(),
             logo: Vec::new(),
             layout: Layout::Full,
+            images: Images::None,
             header: Passage::default(),
             footer: Passage::default(),
             lines: Lines::new(None, None).expect("the templates of ours are right"),

@@ -157,6 +157,7 @@ impl<'a> DigestView<'a> {
             language: audience.language.tag(),
             direction: Direction::LeftToRight,
             words,
+            images: &theme.images,
             now,
         };
         let shown: Vec<&TopicId> = edition

@@ -1,6 +1,6 @@
 //! A publisher's own templates, colours and words.
 
-use crate::support::{Project, rss};
+use crate::support::{FeedServer, Project, newsletter, rss};
 
 #[test]
 fn templates_are_taken_changed_and_used() {
@@ -114,4 +114,62 @@ fn blocks_stand_between_the_sections_and_jobs_are_no_news() {
             .unwrap()
             .contains("Redakteurin")
     }));
+}
+
+/// The beginning of a PNG file of that size.
+fn png(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    bytes.extend(width.to_be_bytes());
+    bytes.extend(height.to_be_bytes());
+    bytes.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
+    bytes
+}
+
+#[test]
+fn pictures_are_shown_when_the_publisher_wants_them_and_they_are_there() {
+    let server = FeedServer::start();
+    let picture = server.script("/large.png", |_| (200, vec![], png(1200, 600)));
+    let dot = server.script("/dot.png", |_| (200, vec![], png(1, 1)));
+    let gone = server.status("/gone.png", 404);
+    let feed = |picture: &str| {
+        rss(
+            "Bote",
+            &[("KI am Morgen", "Ein Satz über künstliche Intelligenz.")],
+        )
+        .replace(
+            "<description>",
+            &format!("<enclosure url=\"{picture}\" type=\"image/png\" length=\"9\"/><description>"),
+        )
+    };
+    let project = Project::with_config(
+        &(newsletter()
+            + "[theme]\nimages = \"proxied\"\nimage_proxy = \"https://img.example.org/{width}?{url}\"\n\
+               [[feed]]\nurl = \"feed.xml\"\n"),
+    );
+    let html = |picture: &str| {
+        std::fs::write(project.path("feed.xml"), feed(picture)).unwrap();
+        project.run(&["preview"]).expect(0);
+        std::fs::read_to_string(project.path("out/daily.html")).unwrap()
+    };
+    let shown = html(&picture);
+    assert!(
+        shown.contains("src=\"https://img.example.org/560?http%3A%2F%2F127.0.0.1")
+            && shown.contains("width=\"280\" height=\"140\"")
+            && shown.contains("<img class=\"picture\" alt=\"\""),
+        "{shown}"
+    );
+    assert!(!html(&dot).contains("<img"));
+    assert!(!html(&gone).contains("<img"));
+
+    // Linked, they come over https or not at all; and without a word nothing is loaded.
+    project.edit_config("images = \"proxied\"", "images = \"linked\"");
+    assert!(!html(&picture).contains("<img"));
+    project.edit_config("images = \"linked\"", "");
+    let asked = server.requests("/large.png").len();
+    assert!(!html(&picture).contains("<img"));
+    assert_eq!(
+        server.requests("/large.png").len(),
+        asked,
+        "nothing is asked for"
+    );
 }

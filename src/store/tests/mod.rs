@@ -80,6 +80,7 @@ fn edition(topics: &[&str]) -> Edition {
         others: Vec::new(),
         copies: std::collections::BTreeMap::new(),
         update: None,
+        picture: None,
         score: Score {
             relevance: 1.0,
             recency: 1.0,
