@@ -1,4 +1,4 @@
-//! A digest becomes a message: the headers that a bulk sender owes, and both bodies.
+//! A digest or a letter becomes a message: the headers that its sender owes, and both bodies.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::{
-    Address, Digest, Edition, Language, Newsletter, PersonalLinks, unsubscribe_by_mail,
+    Address, Digest, Edition, Language, Letter, Newsletter, PersonalLinks, unsubscribe_by_mail,
 };
 
 /// Who a message is for.
@@ -56,38 +56,84 @@ pub fn message(
     let links = PersonalLinks {
         unsubscribe: unsubscribe_by_mail(&newsletter.unsubscribe, recipient.address),
     };
-    let (html, text) = (digest.html.fill(&links), digest.text.fill(&links));
-    let domain = newsletter.from.domain();
-    let message_id = format!("<{}.{}@{domain}>", edition.id, recipient.token);
+    let feedback = format!(
+        "{}:{}:{}:tidings",
+        edition.slot.format("%Y%m%d"),
+        edition.cadence,
+        newsletter.id
+    );
+    let content = Content {
+        id: format!("{}.{}", edition.id, recipient.token),
+        date: edition.created_at,
+        subject: &digest.subject,
+        html: digest.html.fill(&links),
+        text: digest.text.fill(&links),
+        headers: vec![
+            ("List-Id", list_id(newsletter)),
+            ("List-Unsubscribe", format!("<{}>", links.unsubscribe)),
+            ("Feedback-ID", feedback),
+            ("Precedence", "bulk".to_owned()),
+        ],
+    };
+    assemble(newsletter, recipient, content)
+}
 
+/// Makes the message that brings `letter` to `recipient`, whose token makes it one of a kind. It belongs to no list: who gets
+/// one has not subscribed yet, has just left, or runs the list.
+///
+/// # Errors
+/// When an address or a name cannot stand in a header.
+pub fn letter_message(
+    newsletter: &Newsletter,
+    letter: &Letter,
+    recipient: &Recipient<'_>,
+    date: DateTime<Utc>,
+) -> anyhow::Result<Mail> {
+    let content = Content {
+        id: format!("{}.{}", newsletter.id, recipient.token),
+        date,
+        subject: &letter.subject,
+        html: letter.html.clone(),
+        text: letter.text.clone(),
+        headers: Vec::new(),
+    };
+    assemble(newsletter, recipient, content)
+}
+
+/// What differs from mail to mail.
+struct Content<'a> {
+    /// The part of the Message-ID before the domain.
+    id: String,
+    date: DateTime<Utc>,
+    subject: &'a str,
+    html: String,
+    text: String,
+    /// Beside those that every mail has.
+    headers: Vec<(&'static str, String)>,
+}
+
+fn assemble(
+    newsletter: &Newsletter,
+    recipient: &Recipient<'_>,
+    content: Content<'_>,
+) -> anyhow::Result<Mail> {
+    let message_id = format!("<{}@{}>", content.id, newsletter.from.domain());
     let from = mailbox(&newsletter.from_name, &newsletter.from).context("the sender")?;
     let reply_to = mailbox("", &newsletter.reply_to).context("the address for answers")?;
     let to = mailbox(recipient.name, recipient.address).context("the recipient")?;
-    let headers = [
-        ("List-Id", list_id(newsletter)),
-        ("List-Unsubscribe", format!("<{}>", links.unsubscribe)),
-        (
-            "Feedback-ID",
-            format!(
-                "{}:{}:{}:tidings",
-                edition.slot.format("%Y%m%d"),
-                edition.cadence,
-                newsletter.id
-            ),
-        ),
-        ("Auto-Submitted", "auto-generated".to_owned()),
-        ("Precedence", "bulk".to_owned()),
-        ("X-Auto-Response-Suppress", "OOF, AutoReply".to_owned()),
-        ("Content-Language", recipient.language.tag().to_owned()),
-    ];
     let mut builder = Message::builder()
         .from(from)
         .reply_to(reply_to)
         .to(to)
-        .subject(digest.subject.as_str())
-        .date(SystemTime::from(edition.created_at))
+        .subject(content.subject)
+        .date(SystemTime::from(content.date))
         .message_id(Some(message_id.clone()));
-    for (name, value) in headers {
+    let common = [
+        ("Auto-Submitted", "auto-generated".to_owned()),
+        ("X-Auto-Response-Suppress", "OOF, AutoReply".to_owned()),
+        ("Content-Language", recipient.language.tag().to_owned()),
+    ];
+    for (name, value) in content.headers.into_iter().chain(common) {
         builder = builder.raw_header(HeaderValue::new(
             HeaderName::new_from_ascii_str(name),
             value,
@@ -99,12 +145,12 @@ pub fn message(
         .singlepart(
             SinglePart::builder()
                 .content_type(ContentType::TEXT_PLAIN)
-                .body(text),
+                .body(content.text),
         )
         .singlepart(
             SinglePart::builder()
                 .content_type(ContentType::TEXT_HTML)
-                .body(html),
+                .body(content.html),
         );
     let message = builder
         .multipart(body)
@@ -113,7 +159,7 @@ pub fn message(
         from: newsletter.from.clone(),
         to: recipient.address.clone(),
         message_id,
-        date: edition.created_at,
+        date: content.date,
         bytes: message.formatted(),
     })
 }
@@ -213,6 +259,28 @@ mod tests {
             mail.message_id,
             "<bote.daily.19700101T000000Z.abc@example.org>"
         );
+    }
+
+    #[test]
+    fn a_letter_is_on_no_list() {
+        let letter = Letter {
+            subject: "Willkommen".into(),
+            html: "<p>Grüße</p>".into(),
+            text: "Grüße".into(),
+        };
+        let anna = Address::parse("anna@example.org").unwrap();
+        let recipient = Recipient {
+            address: &anna,
+            name: "",
+            token: "welcome-1",
+            language: Language::De,
+        };
+        let mail =
+            letter_message(&newsletter(), &letter, &recipient, DateTime::UNIX_EPOCH).unwrap();
+        assert_eq!(mail.message_id, "<bote.welcome-1@example.org>");
+        let text = String::from_utf8(mail.bytes).unwrap();
+        assert!(text.contains("Auto-Submitted: auto-generated\r\n"));
+        assert!(!text.contains("List-") && !text.contains("Precedence"));
     }
 
     #[test]

@@ -15,5 +15,5 @@ mod smtp;
 mod worker;
 
 pub use mailer::{DeliveryOptions, Mailer, MailerOptions, Security, SmtpOptions};
-pub use message::{Mail, Recipient, message};
+pub use message::{Mail, Recipient, letter_message, message};
 pub use worker::{Delivered, Job, deliver};

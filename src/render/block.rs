@@ -16,6 +16,8 @@ pub(super) struct BlockView<'a> {
     /// The heading for where there is only text; may be empty.
     pub(super) headline: String,
     pub(super) words: Passage,
+    /// The same as the publisher has written it.
+    pub(super) markdown: &'a str,
     /// What it lists.
     pub(super) items: Vec<BlockItem<'a>>,
     pub(super) has_items: bool,
@@ -47,6 +49,7 @@ impl<'a> BlockView<'a> {
             title: &block.title,
             headline,
             words: passage(&block.text),
+            markdown: block.text.trim(),
             items: items.collect(),
             has_items: !block.items.is_empty(),
         }

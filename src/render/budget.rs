@@ -38,11 +38,12 @@ pub(super) fn encoded_size(html: &str) -> usize {
     lettre::message::Body::new(html.to_owned()).len()
 }
 
-/// As much of `full` as fits, and the HTML that `render` makes of it. `browser` is where the whole edition is.
+/// As much of `full` as fits, and the HTML that `render` makes of it. `browser` is where the whole edition is;
+/// empty when nowhere.
 pub(super) fn fit<'a>(
     full: DigestView<'a>,
     words: &Words,
-    browser: Option<&str>,
+    browser: &str,
     render: impl Fn(&DigestView<'a>) -> anyhow::Result<String>,
 ) -> anyhow::Result<(DigestView<'a>, String)> {
     let room = HTML_BUDGET - RESERVED;
@@ -129,7 +130,7 @@ fn without<'a>(
     full: &DigestView<'a>,
     losses: &[Loss],
     words: &Words,
-    browser: Option<&str>,
+    browser: &str,
 ) -> DigestView<'a> {
     let mut view = full.clone();
     for loss in losses {
@@ -147,8 +148,8 @@ fn without<'a>(
     for (section, whole) in view.sections.iter_mut().zip(&full.sections) {
         let lost = whole.stories.len() - section.stories.len();
         if lost > 0 {
-            section.more = words.more(lost, browser.is_some());
-            section.more_url = browser.unwrap_or_default().to_owned();
+            section.more = words.more(lost, !browser.is_empty());
+            browser.clone_into(&mut section.more_url);
         }
     }
     view

@@ -30,6 +30,29 @@ pub(super) fn passage(markdown: &str) -> Passage {
     }
 }
 
+/// `text` as Markdown that shows just these characters.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 8);
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    for (place, c) in text.char_indices() {
+        let next = text[place + c.len_utf8()..].chars().next();
+        let acts = match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '~' | '|' => true,
+            // `&amp;` and `&#38;`, but not “A & B”.
+            '&' => next.is_some_and(|next| next == '#' || next.is_alphanumeric()),
+            // A list or a heading: `- `, `+ `, `# `, `1. `, `1) `.
+            '-' | '+' | '#' | '=' => place == 0,
+            '.' | ')' => digits > 0 && place == digits && next.is_none_or(char::is_whitespace),
+            _ => false,
+        };
+        if acts {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
 /// Whether a link may stand in a mail: to a page or a mailbox.
 fn may_link(url: &str) -> bool {
     ["https://", "http://", "mailto:"].iter().any(|scheme| {
@@ -218,6 +241,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn escaped_text_shows_just_its_characters(text in "[-a-z0-9<>&*_#+`.)(!\\[\\]|~=\\\\]([-a-z0-9 <>&*_#+`.)(!\\[\\]|~=\\\\]{0,30}[a-z])?") {
+            let shown = passage(&escaped(&text)).text;
+            prop_assert_eq!(shown, text);
+        }
+
         #[test]
         fn any_text_gives_tags_of_ours_only(markdown in "[<>a-z\"'()\\[\\]*_#`!:/ \n-]{0,80}") {
             let html = passage(&markdown).html;

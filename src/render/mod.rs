@@ -10,8 +10,11 @@ mod budget;
 mod check;
 mod color;
 mod direction;
+mod feed;
+pub mod letter;
 mod locale;
 mod markdown;
+mod page;
 mod picture;
 mod specimen;
 mod story;
@@ -29,7 +32,9 @@ pub use budget::HTML_BUDGET;
 pub use check::template_problems;
 pub use color::Color;
 use css_inline::{CSSInliner, InlineOptions};
+pub use feed::{atom, json_feed};
 use locale::words;
+pub use page::{markdown, page};
 use subject::Facts;
 use templates::{DigestHtml, DigestText};
 pub use templates::{TEMPLATES, TemplateError};
@@ -49,31 +54,15 @@ pub fn digest(
     audience: &Audience,
 ) -> anyhow::Result<Digest> {
     let words = words(audience.language);
-    let browser = newsletter.edition_url(&edition.id);
     let view = DigestView::new(newsletter, theme, edition, audience);
-    let headlines: Vec<&str> = view
-        .stories()
-        .map(|story| story.headline.as_str())
-        .collect();
-    let facts = Facts {
-        title: &newsletter.title,
-        date: &view.date,
-        counts: &view.counts,
-        stories: headlines.len(),
-        ..Facts::default()
-    };
-    let (subject, preheader) = theme.lines.compose(facts, &headlines)?;
+    let (subject, preheader) = lines(newsletter, theme, &view)?;
     let mail = Mail {
-        title: format!("{} – {}", newsletter.title, view.date),
         preheader,
-        ..Mail::new(newsletter, theme, audience.language).with_reason(
-            newsletter,
-            words,
-            browser.clone(),
-        )
-    };
+        ..Mail::of_edition(newsletter, theme, &edition.id, audience.language, &view)
+    }
+    .with_reason(newsletter, words);
 
-    let (mut view, html) = budget::fit(view, words, browser.as_deref(), |digest| {
+    let (mut view, html) = budget::fit(view, words, &mail.browser, |digest| {
         let page = DigestHtml {
             theme,
             words: &words.labels,
@@ -94,6 +83,26 @@ pub fn digest(
         html: Body::new(&html),
         text: Body::new(&text),
     })
+}
+
+/// Subject and preheader of a mail with this content.
+fn lines(
+    newsletter: &Newsletter,
+    theme: &Theme,
+    view: &DigestView<'_>,
+) -> Result<(String, String), TemplateError> {
+    let headlines: Vec<&str> = view
+        .stories()
+        .map(|story| story.headline.as_str())
+        .collect();
+    let facts = Facts {
+        title: &newsletter.title,
+        date: &view.date,
+        counts: &view.counts,
+        stories: headlines.len(),
+        ..Facts::default()
+    };
+    theme.lines.compose(facts, &headlines)
 }
 
 /// `html` with the rules of its style sheet on its elements.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Timelike as _};
+use chrono::{DateTime, SecondsFormat, Timelike as _};
 use chrono_tz::Tz;
 use serde::Serialize;
 
@@ -35,6 +35,8 @@ const OTHERS: usize = 5;
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct StoryView<'a> {
+    /// What tells it from all other stories, in every edition.
+    pub(super) key: &'a str,
     /// The headline.
     pub(super) title: Cow<'a, str>,
     /// The headline after its mark, for where there is only text.
@@ -53,6 +55,10 @@ pub(super) struct StoryView<'a> {
     pub(super) is_turned: bool,
     /// Whole sentences of the item; may be empty.
     pub(super) excerpt: String,
+    /// The outlet of the report that is shown.
+    pub(super) source: Cow<'a, str>,
+    /// When that was published, for machines (RFC 3339).
+    pub(super) datetime: String,
     /// Outlet, time and what else is to be said about the report that is shown.
     pub(super) meta: String,
     /// The link to its discussion; empty without one.
@@ -121,6 +127,7 @@ impl<'a> StoryView<'a> {
         let direction = direction_of(lead.language.as_deref(), &lead.title);
         let language = lead.language.as_deref().unwrap_or_default();
         Self {
+            key: story.lead.key.as_str(),
             headline: if mark.is_empty() {
                 title.to_string()
             } else {
@@ -143,6 +150,8 @@ impl<'a> StoryView<'a> {
             dir: direction.as_str(),
             is_turned: direction != reader.direction,
             excerpt,
+            source: cut(&lead.source, SOURCE_CHARS),
+            datetime: lead.published.to_rfc3339_opts(SecondsFormat::Secs, true),
             meta: meta(lead, reader),
             discussion,
             discussion_url,

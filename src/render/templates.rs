@@ -12,13 +12,14 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
+use super::letter::LetterView;
 use super::locale::Labels;
 use super::text;
 use super::theme::Theme;
 use super::view::{DigestView, Mail};
 
 #[derive(Template, Serialize)]
-#[template(path = "mail/digest.html")]
+#[template(path = "theme/digest.html")]
 pub(super) struct DigestHtml<'a> {
     pub(super) theme: &'a Theme,
     pub(super) words: &'a Labels,
@@ -27,11 +28,45 @@ pub(super) struct DigestHtml<'a> {
 }
 
 #[derive(Template, Serialize)]
-#[template(path = "mail/digest.txt")]
+#[template(path = "theme/digest.txt")]
 pub(super) struct DigestText<'a> {
     pub(super) words: &'a Labels,
     pub(super) mail: &'a Mail<'a>,
     pub(super) digest: &'a DigestView<'a>,
+}
+
+#[derive(Template, Serialize)]
+#[template(path = "theme/page.html")]
+pub(super) struct PageHtml<'a> {
+    pub(super) theme: &'a Theme,
+    pub(super) words: &'a Labels,
+    pub(super) mail: &'a Mail<'a>,
+    pub(super) digest: &'a DigestView<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "edition.md", escape = "none")]
+pub(super) struct PageMarkdown<'a> {
+    pub(super) words: &'a Labels,
+    pub(super) mail: &'a Mail<'a>,
+    pub(super) digest: &'a DigestView<'a>,
+}
+
+#[derive(Template, Serialize)]
+#[template(path = "theme/letter.html")]
+pub(super) struct LetterHtml<'a> {
+    pub(super) theme: &'a Theme,
+    pub(super) words: &'a Labels,
+    pub(super) mail: &'a Mail<'a>,
+    pub(super) letter: &'a LetterView,
+}
+
+#[derive(Template, Serialize)]
+#[template(path = "theme/letter.txt")]
+pub(super) struct LetterText<'a> {
+    pub(super) words: &'a Labels,
+    pub(super) mail: &'a Mail<'a>,
+    pub(super) letter: &'a LetterView,
 }
 
 /// What templates can do with a text, besides what the language of templates has.
@@ -50,43 +85,67 @@ mod filters {
     ) -> Result<String> {
         Ok(super::text::wrapped(&text.to_string(), first, rest))
     }
+
+    #[askama::filter_fn]
+    pub(super) fn md(text: impl Display, _: &dyn Values) -> Result<String> {
+        Ok(super::super::markdown::escaped(&text.to_string()))
+    }
+
+    #[askama::filter_fn]
+    pub(super) fn link(url: impl Display, _: &dyn Values) -> Result<String> {
+        let url = url.to_string();
+        Ok(url.replace('(', "%28").replace(')', "%29"))
+    }
 }
 
 /// Our templates by name, as a publisher can take and change them.
-pub const TEMPLATES: [(&str, &str); 9] = [
+pub const TEMPLATES: [(&str, &str); 13] = [
+    (
+        "_aside.html",
+        include_str!("../../templates/theme/_aside.html"),
+    ),
     (
         "_block.html",
-        include_str!("../../templates/mail/_block.html"),
+        include_str!("../../templates/theme/_block.html"),
     ),
     (
         "_mail.html",
-        include_str!("../../templates/mail/_mail.html"),
+        include_str!("../../templates/theme/_mail.html"),
     ),
     (
         "_masthead.html",
-        include_str!("../../templates/mail/_masthead.html"),
+        include_str!("../../templates/theme/_masthead.html"),
     ),
     (
         "_story.html",
-        include_str!("../../templates/mail/_story.html"),
+        include_str!("../../templates/theme/_story.html"),
     ),
     (
         "_style.html",
-        include_str!("../../templates/mail/_style.html"),
-    ),
-    (
-        "digest.html",
-        include_str!("../../templates/mail/digest.html"),
+        include_str!("../../templates/theme/_style.html"),
     ),
     (
         "_block.txt",
-        include_str!("../../templates/mail/_block.txt"),
+        include_str!("../../templates/theme/_block.txt"),
     ),
-    ("_mail.txt", include_str!("../../templates/mail/_mail.txt")),
+    ("_mail.txt", include_str!("../../templates/theme/_mail.txt")),
+    (
+        "digest.html",
+        include_str!("../../templates/theme/digest.html"),
+    ),
     (
         "digest.txt",
-        include_str!("../../templates/mail/digest.txt"),
+        include_str!("../../templates/theme/digest.txt"),
     ),
+    (
+        "letter.html",
+        include_str!("../../templates/theme/letter.html"),
+    ),
+    (
+        "letter.txt",
+        include_str!("../../templates/theme/letter.txt"),
+    ),
+    ("page.html", include_str!("../../templates/theme/page.html")),
 ];
 
 /// A publisher's own templates, in place of ours of the same name.

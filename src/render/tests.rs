@@ -242,7 +242,7 @@ fn the_layout_has_no_side_of_its_own() {
         is_rtl: true,
         align: "right",
         opposite: "left",
-        ..Mail::new(&newsletter, &theme, Language::De)
+        ..Mail::new(&newsletter, Language::De)
     };
     let page = DigestHtml {
         theme: &theme,
@@ -377,13 +377,18 @@ fn a_wrong_template_is_told_with_its_place() {
         (
             "digset.html",
             String::new(),
-            "digset.html: is used by nothing: mails are made of digest.html, digest.txt, and the names of their parts begin with “_”",
+            "digset.html: is used by nothing: mails are made of digest.html, digest.txt, letter.html, letter.txt, page.html, and the names of their parts begin with “_”",
         ),
         (
             "digest.txt",
             "nur Text".to_owned(),
             "digest.txt: lacks the imprint: `mail.imprint` has its lines\n\
              digest.txt: lacks the way to unsubscribe: `mail.links` has it as its last link",
+        ),
+        (
+            "letter.txt",
+            "{% for line in mail.imprint %}{{ line }}{% endfor %}".to_owned(),
+            "letter.txt: lacks a personal link: `mail.links` and `letter.buttons` have them",
         ),
     ] {
         assert_eq!(problem(name, &source), told, "{source}");

@@ -12,7 +12,9 @@ use super::locale::{Words, words};
 use super::markdown::Passage;
 use super::story::{LinkLine, Links, Reader, StoryView, WORDS_PER_MINUTE};
 use super::theme::{Layout, Theme};
-use crate::model::{Audience, Edition, Language, Newsletter, PersonalLinks, Story, TopicId};
+use crate::model::{
+    Audience, Edition, EditionId, Language, Newsletter, PersonalLinks, Story, TopicId,
+};
 
 /// From how many stories on a list of sections helps.
 const CONTENTS_FROM: usize = 6;
@@ -37,8 +39,11 @@ pub(super) struct Mail<'a> {
     pub(super) tagline: &'a str,
     /// The publication's web site; empty without one.
     pub(super) url: &'a str,
-    pub(super) header: &'a Passage,
-    pub(super) footer: &'a Passage,
+    /// Where the edition is on the web; empty when nowhere.
+    pub(super) browser: String,
+    /// The publisher's words above and below the content.
+    pub(super) header: Passage,
+    pub(super) footer: Passage,
     /// Why the reader gets it; empty where there is no subscription yet.
     pub(super) reason: String,
     /// What the reader can do about it, beside the reason.
@@ -55,7 +60,7 @@ pub(super) struct FooterLink {
 
 impl<'a> Mail<'a> {
     /// The frame of a mail to somebody who reads `language`. Title, preheader, reason and links are the caller's.
-    pub(super) fn new(newsletter: &'a Newsletter, theme: &'a Theme, language: Language) -> Self {
+    pub(super) fn new(newsletter: &'a Newsletter, language: Language) -> Self {
         // Every language that mails are written in runs from left to right; the layout does not rely on it.
         let direction = Direction::LeftToRight;
         Self {
@@ -69,35 +74,49 @@ impl<'a> Mail<'a> {
             newsletter: &newsletter.title,
             tagline: &newsletter.tagline,
             url: newsletter.url.as_ref().map_or("", url::Url::as_str),
-            header: &theme.header,
-            footer: &theme.footer,
+            browser: String::new(),
+            header: Passage::default(),
+            footer: Passage::default(),
             reason: String::new(),
             links: Vec::new(),
             imprint: &newsletter.imprint,
         }
     }
 
-    /// Adds why a subscriber gets it, and what they can do about it.
-    pub(super) fn with_reason(
-        mut self,
-        newsletter: &Newsletter,
-        words: &'static Words,
-        browser: Option<String>,
+    /// The frame of `digest`, an edition for those who read `language`, without what is personal.
+    pub(super) fn of_edition(
+        newsletter: &'a Newsletter,
+        theme: &Theme,
+        edition: &EditionId,
+        language: Language,
+        digest: &DigestView<'_>,
     ) -> Self {
+        Self {
+            title: format!("{} – {}", newsletter.title, digest.date),
+            browser: newsletter.edition_url(edition).unwrap_or_default(),
+            header: theme.header.clone(),
+            footer: theme.footer.clone(),
+            ..Self::new(newsletter, language)
+        }
+    }
+
+    /// Adds why a subscriber gets it, and what they can do about it.
+    pub(super) fn with_reason(mut self, newsletter: &Newsletter, words: &'static Words) -> Self {
         let labels = &words.labels;
-        let preferences = newsletter.preferences_url.as_ref().map(url::Url::to_string);
+        let preferences = newsletter.preferences_url.as_ref();
         let links = [
-            (labels.browser, browser),
-            (labels.preferences, preferences),
+            (labels.browser, self.browser.clone()),
             (
-                labels.unsubscribe,
-                Some(PersonalLinks::UNSUBSCRIBE.to_owned()),
+                labels.preferences,
+                preferences.map_or_else(String::new, url::Url::to_string),
             ),
+            (labels.unsubscribe, PersonalLinks::UNSUBSCRIBE.to_owned()),
         ];
         self.reason = words.reason(&newsletter.title);
         self.links = links
             .into_iter()
-            .filter_map(|(label, url)| Some(FooterLink { label, url: url? }))
+            .filter(|(_, url)| !url.is_empty())
+            .map(|(label, url)| FooterLink { label, url })
             .collect();
         self
     }
@@ -133,6 +152,8 @@ pub(super) struct ContentsLine<'a> {
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SectionView<'a> {
+    /// The short name of its topic.
+    pub(super) topic: &'a str,
     pub(super) title: &'a str,
     pub(super) stories: Vec<StoryView<'a>>,
     /// That it has more stories than the mail; empty when all are here.
@@ -169,6 +190,7 @@ impl<'a> DigestView<'a> {
             .sections_for(audience)
             .zip(below)
             .map(|(section, blocks)| SectionView {
+                topic: section.topic.as_str(),
                 title: &section.title,
                 stories: section
                     .stories
@@ -198,7 +220,7 @@ impl<'a> DigestView<'a> {
             .sum::<usize>()
             .div_ceil(WORDS_PER_MINUTE);
         Self {
-            date: words.date(now.date_naive()),
+            date: words.dateline(now.date_naive()),
             counts: words.counts(count, sources.len()),
             reading_time: words.reading_time(minutes),
             has_contents: count >= CONTENTS_FROM && sections.len() > 1,

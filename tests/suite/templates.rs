@@ -25,7 +25,7 @@ fn templates_are_taken_changed_and_used() {
     );
     assert!(std::fs::read_to_string(&path).unwrap().contains("*{{"));
 
-    project.edit_config("# templates = \"templates/mail\"", "templates = \"mine\"");
+    project.edit_config("# templates = \"templates/theme\"", "templates = \"mine\"");
     project.run(&["preview"]).expect(0);
     let html = std::fs::read_to_string(project.path("out/daily.html")).unwrap();
     assert!(html.contains("*Netzkurier · 5:48 Uhr*"), "{html}");
@@ -35,7 +35,7 @@ fn templates_are_taken_changed_and_used() {
 fn with_a_wrong_template_nothing_goes_out() {
     let project = Project::shipped();
     project.run(&["templates", "mine", "_story.html"]).expect(0);
-    project.edit_config("# templates = \"templates/mail\"", "templates = \"mine\"");
+    project.edit_config("# templates = \"templates/theme\"", "templates = \"mine\"");
     std::fs::write(
         project.path("mine/_story.html"),
         "<tr><td>\n  {{ story.titel }}\n</td></tr>\n",

@@ -1,6 +1,6 @@
 //! German.
 
-use super::{Labels, Words};
+use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
     labels: Labels {
@@ -67,4 +67,27 @@ pub(super) const WORDS: Words = Words {
     and_more: "und {count} weiteren",
     comments: ["Kommentar", "Kommentare"],
     reason: "Sie erhalten diese E-Mail, weil Sie {title} abonniert haben.",
+    letters: Letters {
+        confirmation: LetterWords {
+            subject: "{title}: Bitte bestätigen Sie Ihr Abonnement",
+            heading: "Noch ein Klick",
+            text: "Für diese Adresse wurde {title} bestellt. Wenn Sie das waren, bestätigen Sie es bitte.",
+        },
+        confirm: "Abonnement bestätigen",
+        expiry: "Der Link gilt bis {date}. Waren Sie es nicht, müssen Sie nichts tun: Sie erhalten keine weitere E-Mail, und die Adresse wird gelöscht.",
+        welcome: LetterWords {
+            subject: "Willkommen bei {title}",
+            heading: "Willkommen",
+            text: "Ihr Abonnement von {title} ist bestätigt.",
+        },
+        next: "Die nächste Ausgabe kommt am {date}.",
+        leaving: "Abmelden können Sie sich jederzeit, mit einem Klick am Ende jeder Ausgabe.",
+        goodbye: LetterWords {
+            subject: "{title}: Sie sind abgemeldet",
+            heading: "Sie sind abgemeldet",
+            text: "Sie erhalten {title} nicht mehr.",
+        },
+        mistake: "War das ein Versehen?",
+        back: "Wieder abonnieren",
+    },
 };

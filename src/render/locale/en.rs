@@ -1,6 +1,6 @@
 //! English.
 
-use super::{Labels, Words};
+use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
     labels: Labels {
@@ -67,4 +67,27 @@ pub(super) const WORDS: Words = Words {
     and_more: "and {count} others",
     comments: ["comment", "comments"],
     reason: "You get this e-mail because you subscribed to {title}.",
+    letters: Letters {
+        confirmation: LetterWords {
+            subject: "{title}: please confirm your subscription",
+            heading: "One more click",
+            text: "Somebody ordered {title} for this address. If it was you, please confirm it.",
+        },
+        confirm: "Confirm the subscription",
+        expiry: "The link works until {date}. If it was not you, there is nothing to do: you will get no other e-mail, and the address will be deleted.",
+        welcome: LetterWords {
+            subject: "Welcome to {title}",
+            heading: "Welcome",
+            text: "Your subscription to {title} is confirmed.",
+        },
+        next: "The next edition comes on {date}.",
+        leaving: "You can unsubscribe at any time, with one click at the end of each edition.",
+        goodbye: LetterWords {
+            subject: "{title}: you have unsubscribed",
+            heading: "You have unsubscribed",
+            text: "You will not get {title} any more.",
+        },
+        mistake: "Was that a mistake?",
+        back: "Subscribe again",
+    },
 };

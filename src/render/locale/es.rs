@@ -1,6 +1,6 @@
 //! Spanish.
 
-use super::{Labels, Words};
+use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
     labels: Labels {
@@ -66,5 +66,28 @@ pub(super) const WORDS: Words = Words {
     ],
     and_more: "y {count} más",
     comments: ["comentario", "comentarios"],
-    reason: "Recibe este correo porque está suscrito a {title}.",
+    reason: "Recibe este correo por su suscripción a {title}.",
+    letters: Letters {
+        confirmation: LetterWords {
+            subject: "{title}: confirme su suscripción",
+            heading: "Un clic más",
+            text: "Alguien ha suscrito esta dirección a {title}. Si ha sido usted, confírmelo, por favor.",
+        },
+        confirm: "Confirmar la suscripción",
+        expiry: "El enlace vale hasta el {date}. Si no ha sido usted, no tiene que hacer nada: no recibirá ningún otro correo y la dirección se borrará.",
+        welcome: LetterWords {
+            subject: "Le damos la bienvenida a {title}",
+            heading: "Le damos la bienvenida",
+            text: "Su suscripción a {title} está confirmada.",
+        },
+        next: "La próxima edición sale el {date}.",
+        leaving: "Puede darse de baja cuando quiera, con un clic al final de cada edición.",
+        goodbye: LetterWords {
+            subject: "{title}: se ha dado de baja",
+            heading: "Se ha dado de baja",
+            text: "Ya no recibirá {title}.",
+        },
+        mistake: "¿Ha sido un error?",
+        back: "Suscribirse de nuevo",
+    },
 };

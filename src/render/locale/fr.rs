@@ -1,6 +1,6 @@
 //! French.
 
-use super::{Labels, Words};
+use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
     labels: Labels {
@@ -60,5 +60,28 @@ pub(super) const WORDS: Words = Words {
     ],
     and_more: "et {count} autres",
     comments: ["commentaire", "commentaires"],
-    reason: "Vous recevez cet e-mail parce que vous êtes abonné à {title}.",
+    reason: "Vous recevez cet e-mail en raison de votre abonnement à {title}.",
+    letters: Letters {
+        confirmation: LetterWords {
+            subject: "{title}\u{a0}: confirmez votre abonnement",
+            heading: "Encore un clic",
+            text: "Cette adresse a été inscrite à {title}. Si c’était vous, merci de le confirmer.",
+        },
+        confirm: "Confirmer l’abonnement",
+        expiry: "Le lien est valable jusqu’au {date}. Si ce n’était pas vous, il n’y a rien à faire\u{a0}: vous ne recevrez pas d’autre e-mail et l’adresse sera effacée.",
+        welcome: LetterWords {
+            subject: "Bienvenue à {title}",
+            heading: "Bienvenue",
+            text: "Votre abonnement à {title} est confirmé.",
+        },
+        next: "Le prochain numéro paraît le {date}.",
+        leaving: "Vous pouvez vous désabonner à tout moment, d’un clic à la fin de chaque numéro.",
+        goodbye: LetterWords {
+            subject: "{title}\u{a0}: désabonnement effectué",
+            heading: "Désabonnement effectué",
+            text: "Vous ne recevrez plus {title}.",
+        },
+        mistake: "C’était une erreur\u{a0}?",
+        back: "Se réabonner",
+    },
 };

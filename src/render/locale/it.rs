@@ -1,6 +1,6 @@
 //! Italian.
 
-use super::{Labels, Words};
+use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
     labels: Labels {
@@ -66,5 +66,28 @@ pub(super) const WORDS: Words = Words {
     ],
     and_more: "e altre {count}",
     comments: ["commento", "commenti"],
-    reason: "Riceve questa e-mail perché è iscritto a {title}.",
+    reason: "Riceve questa e-mail per la Sua iscrizione a {title}.",
+    letters: Letters {
+        confirmation: LetterWords {
+            subject: "{title}: confermi la Sua iscrizione",
+            heading: "Ancora un clic",
+            text: "Questo indirizzo è stato iscritto a {title}. Se l’iscrizione è Sua, la confermi, per favore.",
+        },
+        confirm: "Conferma l’iscrizione",
+        expiry: "Il link vale fino al {date}. In caso contrario, non deve fare nulla: non riceverà altre e-mail e l’indirizzo sarà cancellato.",
+        welcome: LetterWords {
+            subject: "{title}: grazie per l’iscrizione",
+            heading: "Grazie per l’iscrizione",
+            text: "La Sua iscrizione a {title} è confermata.",
+        },
+        next: "Il prossimo numero esce il {date}.",
+        leaving: "Può annullare l’iscrizione in qualsiasi momento, con un clic alla fine di ogni numero.",
+        goodbye: LetterWords {
+            subject: "{title}: iscrizione annullata",
+            heading: "Iscrizione annullata",
+            text: "Non riceverà più {title}.",
+        },
+        mistake: "È stato un errore?",
+        back: "Iscriviti di nuovo",
+    },
 };

@@ -64,6 +64,40 @@ pub(super) struct Words {
     comments: [&'static str; 2],
     /// Why the reader gets a mail, with the quoted `{title}`.
     reason: &'static str,
+    /// What mails to one person say.
+    pub letters: Letters,
+}
+
+/// What mails to one person say. In subjects, `{title}` is the newsletter's, in sentences the quoted one.
+#[derive(Debug, Serialize)]
+pub(super) struct Letters {
+    /// Asks for a click, to prove consent.
+    pub confirmation: LetterWords,
+    /// What the click does.
+    pub confirm: &'static str,
+    /// Until when the link is good, with `{date}`, and what happens without the click.
+    pub expiry: &'static str,
+    /// After that click.
+    pub welcome: LetterWords,
+    /// When the next edition comes, with `{date}`.
+    pub next: &'static str,
+    /// How to leave.
+    pub leaving: &'static str,
+    /// After somebody has left.
+    pub goodbye: LetterWords,
+    /// To somebody who did not mean it.
+    pub mistake: &'static str,
+    /// What brings them back.
+    pub back: &'static str,
+}
+
+/// How one kind of letter begins.
+#[derive(Debug, Serialize)]
+pub(super) struct LetterWords {
+    pub subject: &'static str,
+    pub heading: &'static str,
+    /// With the quoted `{title}`.
+    pub text: &'static str,
 }
 
 /// Words that stand alone.
@@ -110,12 +144,16 @@ pub(super) fn words(language: Language) -> &'static Words {
 }
 
 impl Words {
-    /// “Friday, 20 November 2026”, as it stands alone: with a capital in all languages.
+    /// “Friday, 20 November 2026”, as in a sentence.
     pub(super) fn date(&self, date: NaiveDate) -> String {
         let weekday = self.weekdays[date.weekday().num_days_from_monday() as usize];
-        let date = self
-            .fill_date(self.date, date)
-            .replace("{weekday}", weekday);
+        self.fill_date(self.date, date)
+            .replace("{weekday}", weekday)
+    }
+
+    /// The same as it stands alone: with a capital in all languages.
+    pub(super) fn dateline(&self, date: NaiveDate) -> String {
+        let date = self.date(date);
         let mut letters = date.chars();
         let first = letters.next().into_iter().flat_map(char::to_uppercase);
         first.chain(letters.as_str().chars()).collect()
@@ -240,7 +278,12 @@ impl Words {
 
     /// Why the reader gets a mail of the newsletter `title`.
     pub(super) fn reason(&self, title: &str) -> String {
-        self.reason.replace("{title}", &self.quoted(title))
+        self.about(self.reason, title)
+    }
+
+    /// A sentence about the newsletter `title`.
+    pub(super) fn about(&self, pattern: &str, title: &str) -> String {
+        pattern.replace("{title}", &self.quoted(title))
     }
 
     /// A text in quotation marks.
@@ -276,7 +319,7 @@ mod tests {
     #[test]
     fn dates_are_written_as_the_language_writes_them() {
         assert_eq!(
-            all(|words| words.date(day(2026, 11, 1))),
+            all(|words| words.dateline(day(2026, 11, 1))),
             [
                 "Sonntag, 1. November 2026",
                 "Sunday, 1 November 2026",
@@ -291,10 +334,10 @@ mod tests {
             [
                 "Samstag, 13. März 2027",
                 "Saturday, 13 March 2027",
-                "Samedi 13 mars 2027",
-                "Sábado, 13 de marzo de 2027",
-                "Sabato 13 marzo 2027",
-                "Zaterdag 13 maart 2027",
+                "samedi 13 mars 2027",
+                "sábado, 13 de marzo de 2027",
+                "sabato 13 marzo 2027",
+                "zaterdag 13 maart 2027",
             ]
         );
     }

@@ -1,6 +1,6 @@
 //! Dutch.
 
-use super::{Labels, Words};
+use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
     labels: Labels {
@@ -67,4 +67,27 @@ pub(super) const WORDS: Words = Words {
     and_more: "en {count} andere",
     comments: ["reactie", "reacties"],
     reason: "U ontvangt deze e-mail omdat u zich op {title} hebt geabonneerd.",
+    letters: Letters {
+        confirmation: LetterWords {
+            subject: "{title}: bevestig uw abonnement",
+            heading: "Nog één klik",
+            text: "Iemand heeft dit adres aangemeld voor {title}. Was u dat, bevestig het dan alstublieft.",
+        },
+        confirm: "Abonnement bevestigen",
+        expiry: "De link werkt tot {date}. Was u het niet, dan hoeft u niets te doen: u ontvangt geen andere e-mail en het adres wordt verwijderd.",
+        welcome: LetterWords {
+            subject: "Welkom bij {title}",
+            heading: "Welkom",
+            text: "Uw abonnement op {title} is bevestigd.",
+        },
+        next: "De volgende editie komt op {date}.",
+        leaving: "U kunt zich altijd afmelden, met één klik onder aan elke editie.",
+        goodbye: LetterWords {
+            subject: "{title}: u bent afgemeld",
+            heading: "U bent afgemeld",
+            text: "U ontvangt {title} niet meer.",
+        },
+        mistake: "Was dat een vergissing?",
+        back: "Opnieuw abonneren",
+    },
 };
