@@ -12,6 +12,7 @@ mod color;
 mod direction;
 mod feed;
 pub mod letter;
+pub mod lint;
 mod locale;
 mod markdown;
 mod page;
