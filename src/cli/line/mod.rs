@@ -1,0 +1,169 @@
+//! The straight line of the program, and the only place that chains its stages.
+
+mod composing;
+mod reading;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use tokio::sync::watch;
+
+use super::report::{CadenceReport, Decision, RunReport};
+use super::terminal::bar;
+use crate::config::{Config, secret};
+use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions};
+use crate::model::{Edition, Window};
+use crate::render;
+use crate::schedule::{self, Due};
+use crate::store::{EditionState, Published, Store};
+
+pub(super) use composing::upcoming;
+use composing::{compose, empty_edition};
+pub(super) use reading::collect_into;
+use reading::learn_vocabulary;
+
+/// The real time. Only the command line asks for it; all else is told.
+pub(super) fn wall() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// One pass: collect → rank → publish → deliver, whatever is due at `now`.
+pub(super) async fn pass(
+    config: &Config,
+    store: &Store,
+    mailer: &Mailer,
+    now: DateTime<Utc>,
+    mut stop: watch::Receiver<bool>,
+) -> anyhow::Result<RunReport> {
+    let mut report = RunReport::new(now);
+    store.sync_configured(&config.subscribers, wall()).await?;
+
+    let collecting = collect_into(config, store, &config.collect, now, stop.clone());
+    let Some(collected) = collecting.await? else {
+        report.stopped = true;
+        return Ok(report);
+    };
+    let blind = collected.is_blind();
+    report.collect = Some(collected);
+
+    for cadence in &config.cadences {
+        let history = store
+            .history(&config.newsletter.id, &cadence.id, now)
+            .await?;
+        let decision = match schedule::due(cadence, config.newsletter.timezone, history, now) {
+            Due::NotYet { next } => Decision::NotDue { next },
+            Due::TooLate { slot } => {
+                let edition = empty_edition(
+                    config,
+                    cadence,
+                    slot,
+                    Window {
+                        since: slot,
+                        until: slot,
+                    },
+                    now,
+                );
+                store
+                    .publish(&edition, EditionState::Skipped, wall())
+                    .await?;
+                Decision::Skipped { slot }
+            }
+            Due::Edition { slot, window } => {
+                let composing = compose(config, store, cadence, slot, window, now);
+                let (edition, _) = tokio::select! {
+                    composed = composing => composed?,
+                    _ = stop.wait_for(|stop| *stop) => {
+                        report.stopped = true;
+                        return Ok(report);
+                    }
+                };
+                publish(store, &edition, blind).await?
+            }
+        };
+        report.cadences.push(CadenceReport {
+            cadence: cadence.id.clone(),
+            decision,
+        });
+    }
+    let published = |report: &CadenceReport| matches!(report.decision, Decision::Published { .. });
+    if report.cadences.iter().any(published) {
+        report.stranded = stranded(config, store).await?;
+    }
+    report.delivery = send_due(config, store, mailer, stop).await?;
+    report.stopped |= report
+        .delivery
+        .as_ref()
+        .is_some_and(|delivered| delivered.stopped);
+    if !report.stopped {
+        learn_vocabulary(config, store, now).await?;
+    }
+    Ok(report)
+}
+
+/// How many confirmed subscribers no edition of this configuration reaches.
+pub(super) async fn stranded(config: &Config, store: &Store) -> anyhow::Result<u64> {
+    let (cadences, topics) = (config.cadence_ids(), config.topic_ids());
+    Ok(store.count_stranded(&cadences, &topics).await?)
+}
+
+/// Stores the edition with its deliveries. `blind` says that no feed could be read: then an empty edition
+/// is no quiet day but a broken line, and the next run decides.
+async fn publish(store: &Store, edition: &Edition, blind: bool) -> anyhow::Result<Decision> {
+    let quiet = edition.sections.is_empty();
+    if quiet && blind {
+        return Ok(Decision::Postponed { slot: edition.slot });
+    }
+    let state = if quiet {
+        EditionState::Quiet
+    } else {
+        EditionState::Published
+    };
+    Ok(match store.publish(edition, state, wall()).await? {
+        Published::Before => Decision::NotDue { next: None },
+        Published::Now(_) if quiet => Decision::Quiet { slot: edition.slot },
+        Published::Now(deliveries) => Decision::Published {
+            edition: edition.id.clone(),
+            stories: edition.story_count(),
+            deliveries,
+        },
+    })
+}
+
+/// Sends what is due, of this edition or of an earlier one; `None` when nothing is.
+async fn send_due(
+    config: &Config,
+    store: &Store,
+    mailer: &Mailer,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<Option<Delivered>> {
+    let due = store.count_due(wall()).await?;
+    if due == 0 {
+        return Ok(None);
+    }
+    let bar = bar("Sending", due);
+    let job = Job {
+        store,
+        mailer,
+        newsletter: &config.newsletter,
+        retry_for: config.delivery.retry_for,
+        render: |edition: &Edition, audience: &_| {
+            render::digest(&config.newsletter, &config.theme, edition, audience)
+        },
+        wall,
+        stop,
+    };
+    let delivered = deliver::deliver(&job, || bar.inc(1)).await;
+    bar.finish_and_clear();
+    delivered.map(Some)
+}
+
+/// The way out that the configuration names, with its password.
+pub(super) fn mailer(config: &Config) -> anyhow::Result<Mailer> {
+    let password = match &config.delivery.mailer {
+        MailerOptions::Smtp(options) if options.user.is_some() => Some(
+            secret("TIDINGS_SMTP_PASSWORD", options.password_file.as_deref())
+                .context("the password for the mail server")?,
+        ),
+        _ => None,
+    };
+    Mailer::new(&config.delivery.mailer, password)
+}
