@@ -9,7 +9,11 @@ use serde::Serialize;
 
 use crate::collect::{Outcome, Visit};
 use crate::deliver::Delivered;
-use crate::model::{CadenceId, EditionId, Feed, FeedFailure, FeedKey, FetchState};
+use crate::model::{
+    CadenceId, EditionId, Feed, FeedFailure, FeedKey, FetchState, Letter, Newsletter,
+};
+use crate::render::Theme;
+use crate::render::letter::{self, FactList};
 
 /// What one pass did. `Serialize` is the form of `--json`.
 #[derive(Debug, Serialize)]
@@ -208,6 +212,40 @@ impl RunReport {
             text.push_str("Stopped as asked. The next run goes on where this one ended.\n");
         }
         text
+    }
+}
+
+impl RunReport {
+    /// Whether the operator wants to know of it who has asked for reports: something was decided or sent.
+    pub(super) fn is_eventful(&self) -> bool {
+        let decided = |report: &CadenceReport| !matches!(report.decision, Decision::NotDue { .. });
+        self.cadences.iter().any(decided)
+            || self
+                .delivery
+                .as_ref()
+                .is_some_and(|delivered| delivered.total() > 0 || delivered.unreachable.is_some())
+    }
+
+    /// The mail that tells the operator.
+    pub(super) fn letter(&self, newsletter: &Newsletter, theme: &Theme) -> anyhow::Result<Letter> {
+        let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
+        let trouble = lines(&self.trouble(newsletter.timezone));
+        let heading = match trouble.len() {
+            0 => "All went well".to_owned(),
+            some => format!("{} to look at", count(some as u64, "thing", "things")),
+        };
+        let lists = [
+            ("To look at", trouble),
+            ("What was done", lines(&self.summary(newsletter.timezone))),
+        ];
+        let lists = lists
+            .into_iter()
+            .filter(|(_, facts)| !facts.is_empty())
+            .map(|(title, facts)| FactList {
+                title: title.to_owned(),
+                facts,
+            });
+        letter::report(newsletter, theme, &heading, lists.collect())
     }
 }
 

@@ -5,10 +5,11 @@ use chrono::TimeDelta;
 use clap::Args;
 
 use super::lock::{self, Asked};
+use super::report::RunReport;
 use super::{line, terminal};
 use crate::config::Config;
-use crate::deliver::{Recipient, message};
-use crate::model::{Address, Outcome};
+use crate::deliver::{Mailer, Recipient, letter_message, message};
+use crate::model::{Address, Language, Outcome};
 use crate::render;
 use crate::store::Store;
 
@@ -86,14 +87,41 @@ impl Send {
             }
         }
         eprint!("{}", report.trouble(timezone));
+        if let Some(address) = &config.delivery.report_to
+            && report.is_eventful()
+        {
+            send_report(config, &mailer, &report, address).await;
+        }
         Ok(report.exit_code())
+    }
+}
+
+/// Mails what the run did. That this fails is told, but is no failure of the run.
+async fn send_report(config: &Config, mailer: &Mailer, report: &RunReport, address: &Address) {
+    let sending = async {
+        let letter = report.letter(&config.newsletter, &config.theme)?;
+        let recipient = Recipient {
+            address,
+            name: "",
+            token: &format!("report-{}", line::wall().timestamp_millis()),
+            language: Language::En,
+        };
+        let mail = letter_message(&config.newsletter, &letter, &recipient, line::wall())?;
+        mailer.send_one(&mail).await
+    };
+    match sending.await {
+        Ok(Outcome::Accepted) => {}
+        Ok(Outcome::Deferred(answer) | Outcome::Rejected(answer) | Outcome::Unknown(answer)) => {
+            eprintln!("The report to the operator was not taken: {answer}");
+        }
+        Err(error) => eprintln!("The report to the operator could not be sent: {error:#}"),
     }
 }
 
 /// Sends one copy and leaves no trace: the whole line runs on a store that forgets.
 async fn test_copy(
     config: &Config,
-    mailer: &crate::deliver::Mailer,
+    mailer: &Mailer,
     address: &Address,
     cadence: Option<&str>,
 ) -> anyhow::Result<u8> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::read::Table;
-use super::values::not_empty;
+use super::values::{address, not_empty};
 use crate::deliver::{DeliveryOptions, MailerOptions, Security, SmtpOptions};
 use crate::store::StoreUrl;
 
@@ -40,6 +40,7 @@ pub(super) fn delivery(mut table: Table<'_, '_>, folder: &Path) -> Option<Delive
         .duration("retry_for")
         .unwrap_or(Duration::from_secs(24 * 3600));
 
+    let report_to = table.parsed("report_to", "The operator's address.", address);
     let mut maildir = table.table("maildir");
     let path = maildir.text("path", "The folder that the mails are put into.");
     maildir.done();
@@ -64,7 +65,11 @@ pub(super) fn delivery(mut table: Table<'_, '_>, folder: &Path) -> Option<Delive
         )),
         Choice::Smtp => MailerOptions::Smtp(smtp?),
     };
-    Some(DeliveryOptions { mailer, retry_for })
+    Some(DeliveryOptions {
+        mailer,
+        retry_for,
+        report_to,
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::message::Mail;
 use super::{maildir, sendmail, smtp};
 use crate::config::Secret;
-use crate::model::Outcome;
+use crate::model::{Address, Outcome};
 
 /// How mail goes out.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct DeliveryOptions {
     pub mailer: MailerOptions,
     /// For how long a delivery that was not taken is tried again.
     pub retry_for: Duration,
+    /// Who gets a mail about each run that decided or sent something.
+    pub report_to: Option<Address>,
 }
 
 /// A way out and what it needs.

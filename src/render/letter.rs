@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::locale::{LetterWords, Words, words};
 use super::templates::{self, LetterHtml, LetterText};
 use super::view::{FooterLink, Mail};
-use super::{Theme, inlined};
+use super::{Theme, inlined, text};
 use crate::model::{Language, Letter, Newsletter};
 
 /// What a letter has between masthead and footer.
@@ -179,7 +179,7 @@ fn finished(
         mail: &mail,
         letter,
     };
-    let text = templates::fill(own, "letter.txt", &page)?;
+    let text = text::ended(&templates::fill(own, "letter.txt", &page)?);
     Ok(Letter {
         subject,
         html,

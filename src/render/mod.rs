@@ -78,7 +78,7 @@ pub fn digest(
         mail: &mail,
         digest: &view,
     };
-    let text = templates::fill(theme.own.as_ref(), "digest.txt", &page)?;
+    let text = text::ended(&templates::fill(theme.own.as_ref(), "digest.txt", &page)?);
     Ok(Digest {
         subject,
         html: Body::new(&html),

@@ -33,6 +33,13 @@ pub(super) fn wrapped(text: &str, first: &str, rest: &str) -> String {
     lines
 }
 
+/// `text` with one end of line at its end, whatever a template has put there.
+pub(super) fn ended(text: &str) -> String {
+    let mut text = text.trim_end().to_owned();
+    text.push('\n');
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -402,3 +402,32 @@ fn two_newsletters_do_not_share_a_store_by_accident() {
     );
     assert_eq!(project.maildir().len(), 1);
 }
+
+#[test]
+fn the_operator_gets_a_report_of_what_happened_and_only_then() {
+    let project = project(
+        "[delivery]\nreport_to = \"betrieb@example.org\"\n[[feed]]\nurl = \"gone.xml\"\n",
+        &["anna@example.org".to_owned()],
+    );
+    let reports = || -> Vec<String> {
+        let texts = project.maildir().into_iter();
+        let texts = texts.map(|mail| std::fs::read_to_string(mail).unwrap());
+        texts
+            .filter(|text| text.contains("To: betrieb@example.org"))
+            .collect()
+    };
+    project.run(&["send"]).expect(3);
+    assert_eq!(project.maildir().len(), 2);
+    let report = reports().pop().unwrap();
+    for part in [
+        "# 1 thing to look at",
+        "The daily edition has 1 story and goes to 1 subscriber.",
+        "Sent 1 of 1 delivery.",
+        "gone.xml",
+    ] {
+        assert!(report.replace("=\n", "").contains(part), "{part}: {report}");
+    }
+    // A feed that stays away is told on stderr, not mailed every quarter of an hour.
+    project.run(&["send"]).expect(3);
+    assert_eq!(reports().len(), 1);
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Stdio;
 
-use crate::support::{FeedServer, Project, inspect};
+use crate::support::{FeedServer, Project, inspect, newsletter};
 
 /// Every file of the project with its content, but for the folder that previews write to.
 fn contents(project: &Project) -> BTreeMap<String, Vec<u8>> {
@@ -244,4 +244,81 @@ fn explain_says_why_each_item_is_in_or_out_and_changes_nothing() {
 
     project.run(&["explain", "--cadence", "monthly"]).expect(2);
     assert!(!project.path("tidings.db").exists());
+}
+
+#[test]
+fn an_edition_is_written_in_every_format() {
+    let project = Project::shipped();
+    let formats = "html,text,eml,page,atom,json,markdown";
+    project
+        .run(&[
+            "preview",
+            "--cadence",
+            "daily",
+            "--format",
+            formats,
+            "--out",
+            "all",
+        ])
+        .expect(0);
+    for (file, holds) in [
+        ("daily.html", "<table"),
+        ("daily.txt", " 1. Polaris 3"),
+        ("daily.eml", "List-Unsubscribe:"),
+        ("daily.page.html", "<main>"),
+        ("daily.atom", "<feed xmlns=\"http://www.w3.org/2005/Atom\""),
+        ("daily.feed.json", "https://jsonfeed.org/version/1.1"),
+        ("daily.md", "### [Polaris 3"),
+    ] {
+        let text = std::fs::read_to_string(project.path("all").join(file)).unwrap();
+        assert!(text.contains(holds), "{file}: {text}");
+        let personal = ["reader@example.org", "Abmelden"];
+        let is_mail = ["daily.html", "daily.txt", "daily.eml"].contains(&file);
+        assert_eq!(
+            personal.iter().any(|part| text.contains(part)),
+            is_mail,
+            "{file}"
+        );
+    }
+    // What one writes, another reads.
+    for file in ["all/daily.atom", "all/daily.feed.json"] {
+        let config = newsletter() + &format!("[[feed]]\nurl = \"{file}\"\n");
+        std::fs::write(project.path("reader.toml"), config).unwrap();
+        let read = project
+            .run(&["collect", "--json", "-c", "reader.toml"])
+            .expect(0);
+        assert_eq!(
+            read.json()["new_items"],
+            if file.ends_with("atom") { 14 } else { 0 }
+        );
+        assert_eq!(read.json()["failures"].as_array().unwrap().len(), 0);
+    }
+    project.run(&["preview", "--format", "pdf"]).expect(2);
+}
+
+#[test]
+fn letters_can_be_looked_at_without_reading_a_feed() {
+    let project = Project::shipped();
+    project.edit_config("samples/spreebote.xml", "samples/nowhere.xml");
+    for (letter, subject) in [
+        (
+            "confirmation",
+            "Morgenlage: Bitte bestätigen Sie Ihr Abonnement",
+        ),
+        ("welcome", "Willkommen bei Morgenlage"),
+        ("goodbye", "Morgenlage: Sie sind abgemeldet"),
+        ("report", "Morgenlage: 1 thing to look at"),
+    ] {
+        let ran = project.run(&["preview", "--letter", letter]).expect(0);
+        assert_eq!(ran.stdout.lines().next(), Some(subject));
+        let mail = inspect(&[project.path(&format!("out/letter-{letter}.eml"))]).remove(0);
+        assert_eq!(mail.defects, [""; 0]);
+        assert_eq!(mail.header("Subject"), subject);
+        assert_eq!(mail.header("Auto-Submitted"), "auto-generated");
+        assert_eq!(mail.parts.len(), 2);
+    }
+    let ran = project
+        .run(&["preview", "--letter", "welcome", "--language", "nl"])
+        .expect(0);
+    assert!(ran.stdout.starts_with("Welkom bij Morgenlage\n"));
 }

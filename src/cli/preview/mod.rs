@@ -1,0 +1,177 @@
+//! `tidings preview`: what would go out now, as files or on a page; nothing changes.
+
+mod format;
+mod letters;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::rehearsal::{Rehearsal, Which};
+use super::report::{count, moment};
+use super::terminal;
+use crate::config::Config;
+use crate::model::{Audience, Edition, Language};
+use format::Format;
+use letters::LetterKind;
+
+/// Arguments of `tidings preview`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For each cadence it writes NAME.html, NAME.txt and NAME.eml (the mail itself), and report.html, which says
+why each story is in and why each other item is not.
+
+  tidings preview --open
+  tidings preview --at \"2026-11-20 07:00\" --language en
+  tidings preview --format page,atom,json,markdown --out public   the edition for the web
+  tidings preview --letter welcome                                a mail that is no digest")]
+pub(super) struct Preview {
+    #[command(flatten)]
+    which: Which,
+
+    /// Show it in the web browser
+    #[arg(long)]
+    open: bool,
+
+    /// Write it in this language instead of the newsletter's (de, en, fr, es, it, nl)
+    #[arg(long, value_name = "TAG", value_parser = language)]
+    language: Option<Language>,
+
+    /// What to write for each edition, separated by commas
+    #[arg(long, value_name = "FORMAT", value_enum, value_delimiter = ',',
+          default_values_t = [Format::Html, Format::Text, Format::Eml])]
+    format: Vec<Format>,
+
+    /// Write this mail to one person instead of the editions
+    #[arg(long, value_name = "LETTER", value_enum, conflicts_with = "json")]
+    letter: Option<LetterKind>,
+
+    /// The folder to write to
+    #[arg(long, value_name = "FOLDER", default_value = "out")]
+    out: PathBuf,
+
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn language(text: &str) -> Result<Language, String> {
+    Language::from_tag(text).ok_or_else(|| format!("digests are written in: {}", Language::known()))
+}
+
+impl Preview {
+    pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
+        let language = self.language.unwrap_or(config.newsletter.language);
+        if let Some(letter) = self.letter {
+            return self.write_letter(config, letter, language);
+        }
+        let mut rehearsal = match self.which.rehearse(config).await? {
+            Ok(rehearsal) => rehearsal,
+            Err(code) => return Ok(code),
+        };
+        create(&self.out)?;
+        let audience = Audience::everything(language);
+        for one in &mut rehearsal.editions {
+            one.files = self.write(config, &one.edition, &audience)?;
+        }
+        let why = self.out.join("report.html");
+        write(&why, rehearsal.page(config)?.as_bytes())?;
+
+        if self.json {
+            super::print_json(&rehearsal)?;
+        } else {
+            self.tell(config, &rehearsal, &why);
+        }
+        eprint!("{}", rehearsal.collect.trouble());
+        if self.open {
+            let mut files = rehearsal.editions.iter().flat_map(|one| &one.files);
+            let shown = files.next().unwrap_or(&why);
+            terminal::open(shown)?;
+        }
+        Ok(rehearsal.exit_code())
+    }
+
+    /// Writes an edition in all formats that are wanted; nothing where there is no story. Returns the files.
+    fn write(
+        &self,
+        config: &Config,
+        edition: &Edition,
+        audience: &Audience,
+    ) -> anyhow::Result<Vec<PathBuf>> {
+        let file = |format: Format| {
+            self.out
+                .join(format!("{}.{}", edition.cadence, format.extension()))
+        };
+        let mut files = Vec::new();
+        for &format in &self.format {
+            let file = file(format);
+            if edition.sections.is_empty() {
+                // What lies there is of another day, and would be taken for today's.
+                remove(&file)?;
+            } else {
+                write(&file, &format.render(config, edition, audience)?)?;
+                files.push(file);
+            }
+        }
+        Ok(files)
+    }
+
+    fn write_letter(
+        &self,
+        config: &Config,
+        kind: LetterKind,
+        language: Language,
+    ) -> anyhow::Result<u8> {
+        create(&self.out)?;
+        let letter = kind.example(config, language)?;
+        println!("{}", letter.subject);
+        let mail = letters::mail(config, kind, &letter, language)?;
+        let bodies = [letter.html.as_bytes(), letter.text.as_bytes(), &mail.bytes];
+        for (extension, bytes) in ["html", "txt", "eml"].iter().zip(bodies) {
+            let file = self.out.join(format!("letter-{}.{extension}", kind.name()));
+            write(&file, bytes)?;
+            println!("  {}", file.display());
+        }
+        if self.open {
+            terminal::open(&self.out.join(format!("letter-{}.html", kind.name())))?;
+        }
+        Ok(super::DONE)
+    }
+
+    fn tell(&self, config: &Config, rehearsal: &Rehearsal, why: &Path) {
+        println!("{}", rehearsal.collect.summary());
+        for one in &rehearsal.editions {
+            let name = &one.edition.cadence;
+            let since = moment(one.edition.window.since, config.newsletter.timezone);
+            if one.edition.sections.is_empty() {
+                println!("{name}: no story since {since}, so nothing would go out.");
+                continue;
+            }
+            let stories = count(one.edition.story_count() as u64, "story", "stories");
+            println!("{name}: {stories} since {since}:");
+            for file in &one.files {
+                println!("  {}", file.display());
+            }
+        }
+        println!("Why each item is in or out: {}", why.display());
+    }
+}
+
+fn create(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("creating the folder {}", folder.display()))
+}
+
+fn write(file: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    std::fs::write(file, bytes).with_context(|| format!("writing {}", file.display()))
+}
+
+fn remove(file: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
