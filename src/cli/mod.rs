@@ -150,7 +150,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
     let config = config::load(&path)?;
     match command {
         Command::Init(_) | Command::Templates(_) => Ok(DONE),
-        Command::Preview(preview) => preview.run(&config).await,
+        Command::Preview(preview) => preview.run(config, &path).await,
         Command::Explain(explain) => explain.run(&config).await,
         Command::Send(send) => send.run(&config).await,
         Command::Collect(collect) => collect.run(&config).await,

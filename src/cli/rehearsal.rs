@@ -27,7 +27,7 @@ pub(super) struct Which {
 }
 
 /// What would go out. `Serialize` is the form of `--json`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Rehearsal {
     pub(super) now: DateTime<Utc>,
     pub(super) collect: CollectReport,
@@ -35,7 +35,7 @@ pub(super) struct Rehearsal {
 }
 
 /// An edition that would go out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct Rehearsed {
     pub(super) edition: Edition,
     pub(super) left_out: Vec<LeftOut>,
@@ -44,10 +44,36 @@ pub(super) struct Rehearsed {
 }
 
 impl Which {
+    /// The time that it goes by.
+    pub(super) fn now(&self, config: &Config) -> DateTime<Utc> {
+        let at = self.at.map(|at| at.in_zone(config.newsletter.timezone));
+        super::now(config, at)
+    }
+
     /// Composes the editions on a store that forgets. The exit code when there is nothing to be seen.
     pub(super) async fn rehearse(&self, config: &Config) -> anyhow::Result<Result<Rehearsal, u8>> {
-        let at = self.at.map(|at| at.in_zone(config.newsletter.timezone));
-        let now = super::now(config, at);
+        let now = self.now(config);
+        if let Err(what) = config.cadences_named(self.cadence.as_deref()) {
+            eprintln!("{what}");
+            return Ok(Err(super::USAGE));
+        }
+        let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
+        let stop = terminal::stop_signal();
+        let collecting = line::collect_into(config, &store, &config.collect, now, stop);
+        let Some(collect) = collecting.await? else {
+            return Ok(Err(super::INTERRUPTED));
+        };
+        self.compose(config, &store, now, collect).await
+    }
+
+    /// Composes the editions of what is in `store`, which `collect` tells of.
+    pub(super) async fn compose(
+        &self,
+        config: &Config,
+        store: &Store,
+        now: DateTime<Utc>,
+        collect: CollectReport,
+    ) -> anyhow::Result<Result<Rehearsal, u8>> {
         let cadences = match config.cadences_named(self.cadence.as_deref()) {
             Ok(cadences) => cadences,
             Err(what) => {
@@ -55,15 +81,9 @@ impl Which {
                 return Ok(Err(super::USAGE));
             }
         };
-        let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
-        let stop = terminal::stop_signal();
-        let collecting = line::collect_into(config, &store, &config.collect, now, stop);
-        let Some(collect) = collecting.await? else {
-            return Ok(Err(super::INTERRUPTED));
-        };
         let mut editions = Vec::new();
         for cadence in cadences {
-            let (edition, left_out) = line::upcoming(config, &store, cadence, now).await?;
+            let (edition, left_out) = line::upcoming(config, store, cadence, now).await?;
             editions.push(Rehearsed {
                 edition,
                 left_out,

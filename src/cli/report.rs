@@ -33,7 +33,7 @@ pub(super) struct RunReport {
 }
 
 /// What the feeds gave.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub(super) struct CollectReport {
     pub feeds: usize,
     pub not_modified: usize,
@@ -57,7 +57,7 @@ pub(super) struct CollectReport {
 }
 
 /// A feed that is read at another address than the configured one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct MovedFeed {
     pub feed: FeedKey,
     pub to: String,

@@ -55,6 +55,11 @@ async fn interrupt() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
+/// Shows an address in the web browser.
+pub(super) fn open_url(url: &str) -> anyhow::Result<()> {
+    open::that(url).with_context(|| format!("opening {url}"))
+}
+
 /// Shows a file in the web browser.
 pub(super) fn open(file: &Path) -> anyhow::Result<()> {
     let absolute = std::path::absolute(file)?;

@@ -15,7 +15,7 @@ mod theme;
 mod values;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use toml::de::DeTable;
@@ -56,6 +56,8 @@ pub struct Config {
     pub memory: TimeDelta,
     /// How mails look.
     pub theme: Theme,
+    /// The folder of the publisher's own templates.
+    pub templates: Option<PathBuf>,
     /// What the publisher puts between the sections.
     pub blocks: Vec<BlockPlan>,
     /// Where the store is.
@@ -233,7 +235,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
 
     let (collect, keep) = feed::collect_options(root.table("collect"));
     let (mut options, memory) = rank::rank_options(root.table("rank"), context.weights);
-    let theme = theme::theme(root.table("theme"), newsletter.as_ref(), folder);
+    let (theme, templates) = theme::theme(root.table("theme"), newsletter.as_ref(), folder);
     let store = delivery::store_url(root.table("store"), folder);
     let delivery = delivery::delivery(root.table("delivery"), folder);
     root.done();
@@ -265,6 +267,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         rank: options,
         memory,
         theme,
+        templates,
         blocks,
         store: store?,
         delivery: delivery?,

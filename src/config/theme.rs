@@ -1,10 +1,10 @@
 //! The section about how mails look.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Problem;
-use super::read::Table;
+use super::read::{Found, Table};
 use super::values::web_url;
 use crate::model::Newsletter;
 use crate::render::{Color, Images, Layout, Logo, Palette, Theme, template_problems};
@@ -18,7 +18,7 @@ pub(super) fn theme(
     mut table: Table<'_, '_>,
     newsletter: Option<&Newsletter>,
     folder: &Path,
-) -> Theme {
+) -> (Theme, Option<PathBuf>) {
     let default = Theme::default();
     let light = palette(table.table("light"), Palette::LIGHT);
     let dark = Palette::DARK.with_accent_of(light.accent);
@@ -74,28 +74,30 @@ pub(super) fn theme(
         }
         theme
     });
-    let theme = with_templates(theme, &mut table, newsletter, folder);
+    let hint = "A folder with templates; `tidings templates FOLDER` writes ours into one.";
+    let templates = table.text("templates", hint);
+    let templates = templates.map(|name| folder.join(name));
+    let theme = match (&templates, table.get("templates")) {
+        (Some(folder), Some(found)) => with_templates(theme, &table, &found, newsletter, folder),
+        _ => theme,
+    };
     table.done();
-    theme
+    (theme, templates)
 }
 
-/// The theme with the templates that the section names. What is wrong with them is told by file, line and column.
+/// The theme with the templates of `folder`, which `found` names. What is wrong with them is told by file, line and column.
 fn with_templates(
     theme: Theme,
-    table: &mut Table<'_, '_>,
+    table: &Table<'_, '_>,
+    found: &Found<'_, '_>,
     newsletter: Option<&Newsletter>,
     folder: &Path,
 ) -> Theme {
-    let hint = "A folder with templates; `tidings templates FOLDER` writes ours into one.";
-    let name = table.text("templates", hint);
-    let (Some(name), Some(found)) = (name, table.get("templates")) else {
-        return theme;
-    };
-    let folder = folder.join(name);
-    let sources = match template_sources(&folder) {
+    let sources = match template_sources(folder) {
         Ok(sources) => sources,
         Err(error) => {
-            table.wrong(&found, format!("cannot be read: {error}"), hint);
+            let hint = "Make the folder with `tidings templates FOLDER`.";
+            table.wrong(found, format!("cannot be read: {error}"), hint);
             return theme;
         }
     };
@@ -114,7 +116,7 @@ fn with_templates(
             what: error.what,
             ..Problem::default()
         };
-        table.wrong_elsewhere(&found, problem);
+        table.wrong_elsewhere(found, problem);
     }
     theme
 }

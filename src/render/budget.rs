@@ -34,7 +34,7 @@ enum What {
 }
 
 /// The size of `html` as it goes over the wire, in bytes: encoded as its mail will be.
-pub(super) fn encoded_size(html: &str) -> usize {
+pub fn encoded_size(html: &str) -> usize {
     lettre::message::Body::new(html.to_owned()).len()
 }
 

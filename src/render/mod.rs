@@ -29,7 +29,7 @@ mod view;
 use std::sync::LazyLock;
 
 use anyhow::Context as _;
-pub use budget::HTML_BUDGET;
+pub use budget::{HTML_BUDGET, encoded_size};
 pub use check::template_problems;
 pub use color::Color;
 use css_inline::{CSSInliner, InlineOptions};

@@ -78,12 +78,12 @@ impl Lines {
         headlines: &[&str],
     ) -> Result<(String, String), TemplateError> {
         let room = SUBJECT_CHARS.saturating_sub(self.fill("subject", &facts)?.chars().count());
-        let (top, used) = fitting(headlines, room);
+        let (top, used) = fitting(headlines, room, Last::Whole);
         facts.headlines = top.unwrap_or_else(|| facts.title.to_owned());
         let subject = self.fill("subject", &facts)?;
 
         let room = PREHEADER_CHARS.saturating_sub(self.fill("preheader", &facts)?.chars().count());
-        let (next, _) = fitting(&headlines[used..], room);
+        let (next, _) = fitting(&headlines[used..], room, Last::Cut);
         facts.next = next.unwrap_or_else(|| facts.counts.to_owned());
         Ok((subject, self.fill("preheader", &facts)?))
     }
@@ -97,21 +97,35 @@ impl Lines {
     }
 }
 
+/// What becomes of the first headline that does not fit behind others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Last {
+    /// It is not there: a subject says whole things.
+    Whole,
+    /// Its beginning fills the room: the line runs out of sight anyway.
+    Cut,
+}
+
 /// As many headlines as fit into `room` characters, and how many these are. The first one is there in any case,
 /// if need be cut; none when there are none.
-fn fitting(headlines: &[&str], room: usize) -> (Option<String>, usize) {
+fn fitting(headlines: &[&str], room: usize, last: Last) -> (Option<String>, usize) {
     let Some((first, rest)) = headlines.split_first() else {
         return (None, 0);
     };
     let mut text = cut(first, room.max(SHORTEST)).into_owned();
     let mut used = 1;
     for headline in rest {
-        let longer = text.chars().count() + BETWEEN.chars().count() + headline.chars().count();
-        if longer > room {
+        let taken = text.chars().count() + BETWEEN.chars().count();
+        let left = room.saturating_sub(taken);
+        let fits = headline.chars().count() <= left;
+        if !fits && (last == Last::Whole || left < SHORTEST) {
             break;
         }
         text.push_str(BETWEEN);
-        text.push_str(headline);
+        text.push_str(&cut(headline, left));
+        if !fits {
+            break;
+        }
         used += 1;
     }
     (Some(text), used)
@@ -165,6 +179,13 @@ mod tests {
             compose(None, None, &[]),
             ["Der Bote", "3 Meldungen aus 2 Quellen"]
         );
+    }
+
+    #[test]
+    fn a_preheader_fills_its_line() {
+        let [_, preheader] = compose(None, None, &["Eins", LONG, LONG]);
+        assert_eq!(preheader, format!("{LONG} · Ein Satz, der nicht…"));
+        assert!(preheader.chars().count() <= PREHEADER_CHARS + 1);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod collect;
 mod delivery;
 mod line;
 mod preview;
+mod studio;
 mod support;
 mod templates;
 mod tidy;

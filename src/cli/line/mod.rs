@@ -18,8 +18,8 @@ use crate::store::{EditionState, Published, Store};
 
 pub(super) use composing::upcoming;
 use composing::{compose, empty_edition};
-pub(super) use reading::collect_into;
 use reading::learn_vocabulary;
+pub(super) use reading::{collect_into, save};
 
 /// The real time. Only the command line asks for it; all else is told.
 pub(super) fn wall() -> DateTime<Utc> {

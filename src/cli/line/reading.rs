@@ -87,7 +87,7 @@ async fn prune(config: &Config, store: &Store, now: DateTime<Utc>) -> anyhow::Re
 }
 
 /// Stores a batch, the feeds in the order of the configuration: the first one to carry an item gives it its outlet.
-async fn save(
+pub(in crate::cli) async fn save(
     config: &Config,
     store: &Store,
     mut visits: Vec<Visit>,

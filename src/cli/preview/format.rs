@@ -50,9 +50,7 @@ impl Format {
         let (newsletter, theme) = (&config.newsletter, &config.theme);
         let digest = || render::digest(newsletter, theme, edition, audience);
         let reader = reader()?;
-        let links = PersonalLinks {
-            unsubscribe: unsubscribe_by_mail(&newsletter.unsubscribe, &reader),
-        };
+        let links = personal_links(config)?;
         let text = match self {
             Self::Html => digest()?.html.fill(&links),
             Self::Text => digest()?.text.fill(&links),
@@ -72,6 +70,13 @@ impl Format {
         };
         Ok(text.into_bytes())
     }
+}
+
+/// The links of whom a preview is for.
+pub(super) fn personal_links(config: &Config) -> anyhow::Result<PersonalLinks> {
+    Ok(PersonalLinks {
+        unsubscribe: unsubscribe_by_mail(&config.newsletter.unsubscribe, &reader()?),
+    })
 }
 
 /// Whom a preview is for.

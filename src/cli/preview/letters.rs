@@ -28,6 +28,14 @@ pub(super) enum LetterKind {
 const LINK: &str = "https://example.org/link-of-this-reader";
 
 impl LetterKind {
+    /// All kinds.
+    pub(super) const ALL: [Self; 4] = [
+        Self::Confirmation,
+        Self::Welcome,
+        Self::Goodbye,
+        Self::Report,
+    ];
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Confirmation => "confirmation",

@@ -1,7 +1,10 @@
 //! `tidings preview`: what would go out now, as files or on a page; nothing changes.
 
 mod format;
+mod held;
 mod letters;
+mod serve;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +26,7 @@ For each cadence it writes NAME.html, NAME.txt and NAME.eml (the mail itself), a
 why each story is in and why each other item is not.
 
   tidings preview --open
+  tidings preview --serve --open                                  beside your editor
   tidings preview --at \"2026-11-20 07:00\" --language en
   tidings preview --format page,atom,json,markdown --out public   the edition for the web
   tidings preview --letter welcome                                a mail that is no digest")]
@@ -33,6 +37,14 @@ pub(super) struct Preview {
     /// Show it in the web browser
     #[arg(long)]
     open: bool,
+
+    /// Show it on a page of this machine that follows what you change: phone, desktop, dark, plain text, checks
+    #[arg(long, conflicts_with_all = ["json", "letter", "format", "language", "out"])]
+    serve: bool,
+
+    /// With --serve: the port; without it, any that is free
+    #[arg(long, value_name = "PORT", requires = "serve")]
+    port: Option<u16>,
 
     /// Write it in this language instead of the newsletter's (de, en, fr, es, it, nl)
     #[arg(long, value_name = "TAG", value_parser = language)]
@@ -61,7 +73,11 @@ fn language(text: &str) -> Result<Language, String> {
 }
 
 impl Preview {
-    pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
+    pub(super) async fn run(self, config: Config, path: &Path) -> anyhow::Result<u8> {
+        if self.serve {
+            return serve::serve(path, config, self.which, self.port, self.open).await;
+        }
+        let config = &config;
         let language = self.language.unwrap_or(config.newsletter.language);
         if let Some(letter) = self.letter {
             return self.write_letter(config, letter, language);

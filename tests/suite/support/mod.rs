@@ -2,12 +2,14 @@
 
 mod feeds;
 mod mail;
+mod studio;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) use feeds::FeedServer;
 pub(crate) use mail::{Receiver, inspect};
+pub(crate) use studio::Studio;
 
 /// The moment at which all tests take place: Friday, 20 November 2026, five past seven in Berlin.
 pub(crate) const NOW: &str = "2026-11-20T07:05:00+01:00";

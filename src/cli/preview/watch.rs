@@ -1,0 +1,98 @@
+//! Whether a file has changed that a preview is made of.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::config::{Config, ConfigError};
+use crate::model::Location;
+
+/// The files that a preview is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Watched {
+    config: PathBuf,
+    /// The folder of the publisher's own templates.
+    templates: Option<PathBuf>,
+    /// Templates that the configuration names and that are wrong.
+    wrong: Vec<PathBuf>,
+    feeds: Vec<PathBuf>,
+}
+
+/// How the files were found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    templates: Vec<Stamp>,
+    others: Vec<Stamp>,
+}
+
+/// A file's name, time and length; the latter are absent when it is not there.
+type Stamp = (PathBuf, Option<(SystemTime, u64)>);
+
+/// What has to be done again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// The mails look different.
+    Look,
+    /// They say something else.
+    Content,
+}
+
+impl Watched {
+    /// The files that `config`, which stands at `path`, is made of and names.
+    pub(super) fn of(path: &Path, config: &Config) -> Self {
+        let files = config.feeds.iter().filter_map(|feed| match &feed.location {
+            Location::File(path) => Some(path.clone()),
+            Location::Web(_) => None,
+        });
+        Self {
+            config: path.to_owned(),
+            templates: config.templates.clone(),
+            wrong: Vec::new(),
+            feeds: files.collect(),
+        }
+    }
+
+    /// The same and those that `error` is about: it may be mended there.
+    pub(super) fn with_wrong(self, error: &ConfigError) -> Self {
+        let wrong = error
+            .problems
+            .iter()
+            .filter_map(|problem| problem.file.clone());
+        Self {
+            wrong: wrong.collect(),
+            ..self
+        }
+    }
+
+    /// How the files are now.
+    pub(super) fn look(&self) -> Snapshot {
+        let mut templates: Vec<PathBuf> = self.wrong.clone();
+        if let Some(Ok(entries)) = self.templates.as_ref().map(std::fs::read_dir) {
+            templates.extend(entries.flatten().map(|entry| entry.path()));
+        }
+        templates.sort();
+        let others = std::iter::once(&self.config).chain(&self.feeds);
+        Snapshot {
+            templates: templates.iter().map(|path| stamp(path)).collect(),
+            others: others.map(|path| stamp(path)).collect(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// What has changed since `before`.
+    pub(super) fn change_since(&self, before: &Self) -> Option<Change> {
+        if self.others != before.others {
+            Some(Change::Content)
+        } else if self.templates != before.templates {
+            Some(Change::Look)
+        } else {
+            None
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let found = std::fs::metadata(path).ok();
+    let stamp = found.and_then(|found| Some((found.modified().ok()?, found.len())));
+    (path.to_owned(), stamp)
+}
