@@ -165,7 +165,6 @@ fn finished(
 ) -> anyhow::Result<Letter> {
     let subject = subject.replace("{title}", mail.newsletter);
     mail.title.clone_from(&subject);
-    mail.preheader = letter.paragraphs.first().cloned().unwrap_or_default();
     let own = theme.own.as_ref();
     let page = LetterHtml {
         theme,

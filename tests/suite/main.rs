@@ -6,6 +6,7 @@
 )]
 
 mod cli;
+mod clients;
 mod collect;
 mod delivery;
 mod line;

@@ -1,6 +1,6 @@
 //! A publisher's own templates, colours and words.
 
-use crate::support::{FeedServer, Project, newsletter, rss};
+use crate::support::{FeedServer, Project, newsletter, png, rss};
 
 #[test]
 fn templates_are_taken_changed_and_used() {
@@ -114,15 +114,6 @@ fn blocks_stand_between_the_sections_and_jobs_are_no_news() {
             .unwrap()
             .contains("Redakteurin")
     }));
-}
-
-/// The beginning of a PNG file of that size.
-fn png(width: u32, height: u32) -> Vec<u8> {
-    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
-    bytes.extend(width.to_be_bytes());
-    bytes.extend(height.to_be_bytes());
-    bytes.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
-    bytes
 }
 
 #[test]

@@ -122,8 +122,9 @@ impl Follower {
         let mut seen = self.watched.look();
         let mut before_last = None;
         let mut looking = tokio::time::interval(LOOK_EVERY);
-        let mut asking =
-            tokio::time::interval_at(tokio::time::Instant::now() + ASK_EVERY, ASK_EVERY);
+        let mut asking = tokio::time::interval(ASK_EVERY);
+        // The first tick comes at once, and all have just been asked.
+        asking.tick().await;
         loop {
             let ask_web = tokio::select! {
                 _ = looking.tick() => false,

@@ -7,7 +7,7 @@ use dom_query::{Document, NodeRef};
 use super::super::{Color, Palette};
 
 /// Texts below this size are no texts but the line that only a list of mails shows.
-const HIDDEN: &str = "font-size:1px";
+const HIDDEN: &str = "font-size:2px";
 
 /// The texts whose contrast is too low (WCAG 2.2, success criterion 1.4.3), each once.
 pub(super) fn unreadable(page: &Document) -> Vec<String> {

@@ -1,5 +1,6 @@
 //! What the tests share: a project folder, the program, a feed server and a mail receiver.
 
+mod clients;
 mod feeds;
 mod mail;
 mod studio;
@@ -7,6 +8,7 @@ mod studio;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+pub(crate) use clients::{Found, browse, check, spam_score};
 pub(crate) use feeds::FeedServer;
 pub(crate) use mail::{Receiver, inspect};
 pub(crate) use studio::Studio;
@@ -149,6 +151,15 @@ title = "KI"
 keywords = ["KI"]
 "#
     )
+}
+
+/// The beginning of a PNG file of that size, which is all that tells it.
+pub(crate) fn png(width: u32, height: u32) -> Vec<u8> {
+    let mut bytes = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    bytes.extend(width.to_be_bytes());
+    bytes.extend(height.to_be_bytes());
+    bytes.extend([8, 2, 0, 0, 0, 0, 0, 0, 0]);
+    bytes
 }
 
 /// A feed with one item for each title, published this morning.
