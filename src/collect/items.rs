@@ -138,6 +138,9 @@ fn item(
         title = headline_of(if teaser.is_empty() { &body } else { &teaser });
     }
     if title.is_empty() {
+        title = headline_of(&link.as_ref().map(address_of).unwrap_or_default());
+    }
+    if title.is_empty() {
         return None;
     }
     let (url, relay) = link.map_or((None, None), |link| (Some(link.url), link.relay));
@@ -228,6 +231,14 @@ fn headline_of(text: &str) -> String {
     } else {
         short
     }
+}
+
+/// What an entry is called that is nothing but a link: its address as people write it.
+fn address_of(link: &Link) -> String {
+    let bare = link.url.split_once("://").map_or("", |(_, bare)| bare);
+    bare.trim_start_matches("www.")
+        .trim_end_matches('/')
+        .to_owned()
 }
 
 fn primary_subtag(tag: &str) -> String {
@@ -331,14 +342,15 @@ mod tests {
     #[test]
     fn a_note_without_a_title_gets_one_and_an_empty_entry_is_no_item() {
         let items = parsed(rss(
-            "<item><description>Nur Text.</description></item><item><link>/x</link></item>",
+            "<item><description>Nur Text.</description></item><item><link>https://www.example.org/ki/museum/</link></item>\
+             <item><author>niemand</author></item>",
         ));
         assert_eq!(
             items
                 .iter()
                 .map(|item| item.title.as_str())
                 .collect::<Vec<_>>(),
-            ["Nur Text."]
+            ["Nur Text.", "example.org/ki/museum"]
         );
     }
 

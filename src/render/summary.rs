@@ -397,6 +397,21 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_looks_like_one_character_is_never_cut_in_two() {
+        let family = "👩‍👩‍👧‍👦";
+        for max in 1..40 {
+            let text = format!("{}{}", "x".repeat(max - 1), family.repeat(3));
+            let short = cut(&text, max);
+            let rest = short.trim_start_matches('x').trim_end_matches('…');
+            assert!(
+                rest.is_empty() || rest.replace(family, "").is_empty(),
+                "{max}: {short}"
+            );
+        }
+        assert_eq!(cut("🇩🇪🇩🇪🇩🇪", 3), "🇩🇪…");
+    }
+
     proptest! {
         #[test]
         fn any_text_has_a_summary_of_bounded_length(title in "\\PC{0,40}", text in "(\\PC{0,30}[.!?…] ?){0,12}\\PC{0,60}", max in 5usize..200) {

@@ -87,6 +87,11 @@ mod filters {
     }
 
     #[askama::filter_fn]
+    pub(super) fn breakable(text: impl Display, _: &dyn Values) -> Result<String> {
+        Ok(super::text::breakable(&text.to_string()))
+    }
+
+    #[askama::filter_fn]
     pub(super) fn md(text: impl Display, _: &dyn Values) -> Result<String> {
         Ok(super::super::markdown::escaped(&text.to_string()))
     }
@@ -165,6 +170,7 @@ impl OwnTemplates {
         templates.add_filter("wrapped", |text: String, first: String, rest: String| {
             text::wrapped(&text, &first, &rest)
         });
+        templates.add_filter("breakable", |text: String| text::breakable(&text));
         let mut errors = Vec::new();
         let ours = TEMPLATES
             .into_iter()

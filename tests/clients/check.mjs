@@ -18,6 +18,7 @@ const HARMLESS = {
   "<body> element": "its colours are on the table inside, too",
   "role attribute": "for readers who listen, where the client lets them",
   "lang attribute": "for readers who listen, where the client lets them",
+  "dir attribute": "only on stories that run from right to left, whose letters know it themselves",
   "@media": "dark colours, where there are any; without them it is a light mail",
   "@media (prefers-color-scheme)": "the same",
   "<style> element": "has nothing in it but that media query",
