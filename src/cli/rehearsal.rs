@@ -12,6 +12,7 @@ use super::report::CollectReport;
 use super::{line, terminal};
 use crate::config::Config;
 use crate::model::{Edition, Item, LeftOut, Reason, Score, Story};
+use crate::render::lint::Check;
 use crate::store::Store;
 
 /// Which editions to look at.
@@ -41,6 +42,8 @@ pub(super) struct Rehearsed {
     pub(super) left_out: Vec<LeftOut>,
     /// What was written for it.
     pub(super) files: Vec<PathBuf>,
+    /// What mail programs or readers would hold against its mail.
+    pub(super) flaws: Vec<Check>,
 }
 
 impl Which {
@@ -88,6 +91,7 @@ impl Which {
                 edition,
                 left_out,
                 files: Vec::new(),
+                flaws: Vec::new(),
             });
         }
         Ok(Ok(Rehearsal {

@@ -187,6 +187,26 @@ fn finished(
 }
 
 #[cfg(test)]
+impl LetterView {
+    /// A letter with everything that one can have.
+    pub(super) fn example() -> Self {
+        Self {
+            heading: "Heading".into(),
+            paragraphs: vec!["Paragraph".into()],
+            buttons: vec![Button {
+                label: "Label",
+                url: "https://example.org/".into(),
+            }],
+            remarks: vec!["Remark".into()],
+            lists: vec![FactList {
+                title: "Title".into(),
+                facts: vec!["Fact".into()],
+            }],
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::super::fixtures::*;
     use super::*;

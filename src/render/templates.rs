@@ -235,7 +235,7 @@ fn suggestion(what: &str, page: &impl Serialize) -> String {
 }
 
 /// The names of all values in `value`.
-fn names(value: &serde_json::Value, known: &mut BTreeSet<String>) {
+pub(super) fn names(value: &serde_json::Value, known: &mut BTreeSet<String>) {
     match value {
         serde_json::Value::Array(values) => values.iter().for_each(|value| names(value, known)),
         serde_json::Value::Object(fields) => {

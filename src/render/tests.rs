@@ -394,3 +394,51 @@ fn a_wrong_template_is_told_with_its_place() {
         assert_eq!(problem(name, &source), told, "{source}");
     }
 }
+
+#[test]
+fn every_value_that_templates_can_name_is_documented() {
+    let documented = include_str!("../../docs/templates.md");
+    let words: BTreeSet<&str> = documented
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .collect();
+    let (newsletter, theme) = (newsletter(), Theme::default());
+    let words_of = words_of_all_pages(&newsletter, &theme);
+    assert!(words_of.len() > 60, "{words_of:?}");
+    for name in words_of {
+        assert!(
+            words.contains(name.as_str()),
+            "docs/templates.md does not have `{name}`"
+        );
+    }
+}
+
+/// The names of all values in all pages.
+fn words_of_all_pages(newsletter: &Newsletter, theme: &Theme) -> BTreeSet<String> {
+    let words = words(Language::De);
+    let mut edition = specimen::edition("bote", now());
+    edition.sections[0].stories.truncate(1);
+    let audience = Audience::everything(Language::De);
+    let mut digest = DigestView::new(newsletter, theme, &edition, &audience);
+    digest.number(words);
+    let mail = Mail::new(newsletter, Language::De).with_reason(newsletter, words);
+    let letter = letter::LetterView::example();
+    let pages = [
+        serde_json::to_value(DigestHtml {
+            theme,
+            words: &words.labels,
+            mail: &mail,
+            digest: &digest,
+        }),
+        serde_json::to_value(templates::LetterHtml {
+            theme,
+            words: &words.labels,
+            mail: &mail,
+            letter: &letter,
+        }),
+    ];
+    let mut names = BTreeSet::new();
+    for page in pages {
+        templates::names(&page.unwrap(), &mut names);
+    }
+    names
+}

@@ -1,6 +1,6 @@
 //! The page that `tidings preview --serve` shows, and that it follows what changes.
 
-use crate::support::{FeedServer, Project, Studio, newsletter, rss};
+use crate::support::{FeedServer, Project, Studio, browse, newsletter, rss};
 
 #[test]
 fn the_page_shows_every_mail_with_its_size_and_checks() {
@@ -44,7 +44,8 @@ fn the_page_shows_every_mail_with_its_size_and_checks() {
 
 #[test]
 fn a_page_elsewhere_cannot_read_it() {
-    let studio = Studio::start(&Project::shipped());
+    let project = Project::shipped();
+    let studio = Studio::start(&project);
     assert_eq!(
         studio
             .get_as(Some("evil.example"), "/look?what=daily&language=de")
@@ -125,4 +126,14 @@ fn feeds_on_the_web_are_asked_once_and_again_when_somebody_wants_it() {
     assert_eq!(studio.post("/fetch"), 202);
     when_labelled("daily (2)");
     assert_eq!(server.requests("/feed").len(), 2);
+}
+
+#[test]
+fn people_can_use_the_page_on_any_screen_by_day_and_by_night() {
+    let project = Project::shipped();
+    let studio = Studio::start(&project);
+    let page = format!("{}/", studio.url);
+    for found in browse(&[page.into()]).into_iter().flatten() {
+        assert_eq!(found.problems, [""; 0]);
+    }
 }

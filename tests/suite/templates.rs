@@ -164,3 +164,28 @@ fn pictures_are_shown_when_the_publisher_wants_them_and_they_are_there() {
         "nothing is asked for"
     );
 }
+
+#[test]
+fn a_preview_tells_what_readers_would_hold_against_a_template() {
+    let project = Project::shipped();
+    project.run(&["templates", "mine", "_story.html"]).expect(0);
+    project.edit_config("# templates = \"templates/theme\"", "templates = \"mine\"");
+    let path = project.path("mine/_story.html");
+    let ours = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(
+        &path,
+        ours.replace("<p class=\"meta\"", "<p style=\"color:#bbbbbb\""),
+    )
+    .unwrap();
+    let told = project.run(&["preview", "--cadence", "daily"]).expect(0);
+    assert_eq!(
+        told.stderr,
+        "daily: “Its letters can be read by day and by night.” does not hold: \
+         “Netzkurier · 5:48 Uhr” has a contrast of 1.8, and 23 more.\n"
+    );
+    let json = project
+        .run(&["preview", "--json", "--cadence", "daily"])
+        .expect(0)
+        .json();
+    assert_eq!(json["editions"][0]["flaws"][0]["is_grave"], true);
+}

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::deliver::{Recipient, message};
 use crate::model::{Address, Audience, Edition, PersonalLinks, unsubscribe_by_mail};
 use crate::render;
+use crate::render::lint::{Check, Rendered, lint};
 
 /// A form of an edition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -70,6 +71,25 @@ impl Format {
         };
         Ok(text.into_bytes())
     }
+}
+
+/// The rules that the mail of `edition` breaks.
+pub(super) fn flaws(
+    config: &Config,
+    edition: &Edition,
+    audience: &Audience,
+) -> anyhow::Result<Vec<Check>> {
+    let digest = render::digest(&config.newsletter, &config.theme, edition, audience)?;
+    let links = personal_links(config)?;
+    let mail = Rendered {
+        subject: &digest.subject,
+        html: &digest.html.fill(&links),
+        text: &digest.text.fill(&links),
+        unsubscribe: Some(&links.unsubscribe),
+    };
+    let mut checks = lint(&config.newsletter, mail);
+    checks.retain(|check| !check.problems.is_empty());
+    Ok(checks)
 }
 
 /// The links of whom a preview is for.

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
-use super::rehearsal::{Rehearsal, Which};
+use super::rehearsal::{Rehearsal, Rehearsed, Which};
 use super::report::{count, moment};
 use super::terminal;
 use crate::config::Config;
@@ -90,6 +90,9 @@ impl Preview {
         let audience = Audience::everything(language);
         for one in &mut rehearsal.editions {
             one.files = self.write(config, &one.edition, &audience)?;
+            if !one.files.is_empty() {
+                one.flaws = format::flaws(config, &one.edition, &audience)?;
+            }
         }
         let why = self.out.join("report.html");
         write(&why, rehearsal.page(config)?.as_bytes())?;
@@ -98,6 +101,9 @@ impl Preview {
             super::print_json(&rehearsal)?;
         } else {
             self.tell(config, &rehearsal, &why);
+        }
+        for one in &rehearsal.editions {
+            tell_flaws(one);
         }
         eprint!("{}", rehearsal.collect.trouble());
         if self.open {
@@ -171,6 +177,22 @@ impl Preview {
             }
         }
         println!("Why each item is in or out: {}", why.display());
+    }
+}
+
+/// Says what mail programs or readers would hold against an edition.
+fn tell_flaws(one: &Rehearsed) {
+    for flaw in one.flaws.iter().filter(|flaw| flaw.is_grave) {
+        let Some((first, rest)) = flaw.problems.split_first() else {
+            continue;
+        };
+        let more = if rest.is_empty() {
+            String::new()
+        } else {
+            format!(", and {} more", rest.len())
+        };
+        let cadence = &one.edition.cadence;
+        eprintln!("{cadence}: “{}” does not hold: {first}{more}.", flaw.rule);
     }
 }
 
