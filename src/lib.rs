@@ -26,7 +26,7 @@
 //! | [`schedule`] | which editions are due |
 //! | [`collect`] | fetch, parse, clean, identify |
 //! | [`rank`] | language, topics, stories, scores, and why |
-//! | [`render`] | view, templates, languages |
+//! | [`render`] | view, templates, languages, themes, lint |
 //! | [`deliver`] | message, mailers, the sending loop |
 //! | [`subscribe`] | lists of subscribers in and out |
 //! | [`store`] | all SQL |
@@ -40,7 +40,7 @@
 //!   `deliver` alone works on the store, because its loop is claim and record. `config` knows the options of
 //!   the stages, and `cli` chains them. A test holds this together.
 //! - No transaction is open while the network is used.
-//! - No text from a feed reaches a digest as mark-up: `collect::html` makes it plain, askama escapes it.
+//! - No text from a feed reaches a digest as mark-up: `collect::html` makes it plain, the templates escape it.
 //! - No address or password in a log line or in `Debug`.
 //! - No randomness in an edition, a digest or a message: the same input gives the same bytes.
 
