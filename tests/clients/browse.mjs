@@ -13,7 +13,7 @@ const WIDTHS = [320, 375, 700, 1200];
 // Nothing on the network is asked for, not even by the browser itself.
 const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
+  "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
 ];
 
 const [executablePath, ...files] = process.argv.slice(2);
