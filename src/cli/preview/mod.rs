@@ -1,10 +1,12 @@
 //! `tidings preview`: what would go out now, as files or on a page; nothing changes.
 
+mod follow;
 mod format;
 mod held;
 mod letters;
 mod serve;
 mod watch;
+mod web;
 
 use std::path::{Path, PathBuf};
 
