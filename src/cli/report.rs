@@ -51,9 +51,12 @@ pub(super) struct CollectReport {
     pub moved: Vec<MovedFeed>,
     /// Those that have had nothing new for a month, as of this run.
     pub quiet: Vec<FeedKey>,
-    /// How many of the resting ones have failed before.
+    /// How many feeds with news were heard of: read, unchanged, or resting in good health.
     #[serde(skip)]
-    ailing: usize,
+    heard: usize,
+    /// How many feeds have failed that had not the time before.
+    #[serde(skip)]
+    newly_failed: usize,
 }
 
 /// A feed that is read at another address than the configured one.
@@ -216,9 +219,18 @@ impl RunReport {
 }
 
 impl RunReport {
-    /// Whether the operator wants to know of it who has asked for reports: something was decided or sent.
+    /// Whether the operator wants to know of it who has asked for reports: something was decided or sent. An edition that
+    /// waits for its feeds is worth a report when they begin to fail, not at every run from then on.
     pub(super) fn is_eventful(&self) -> bool {
-        let decided = |report: &CadenceReport| !matches!(report.decision, Decision::NotDue { .. });
+        let newly_failed = self
+            .collect
+            .as_ref()
+            .is_some_and(|collect| collect.newly_failed > 0);
+        let decided = |report: &CadenceReport| match report.decision {
+            Decision::NotDue { .. } => false,
+            Decision::Postponed { .. } => newly_failed,
+            _ => true,
+        };
         self.cadences.iter().any(decided)
             || self
                 .delivery
@@ -230,7 +242,9 @@ impl RunReport {
     pub(super) fn letter(&self, newsletter: &Newsletter, theme: &Theme) -> anyhow::Result<Letter> {
         let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
         let trouble = lines(&self.trouble(newsletter.timezone));
-        let heading = match trouble.len() {
+        // What a server answered belongs to the line before.
+        let things = trouble.iter().filter(|line| !line.starts_with(' '));
+        let heading = match things.count() {
             0 => "All went well".to_owned(),
             some => format!("{} to look at", count(some as u64, "thing", "things")),
         };
@@ -270,16 +284,23 @@ impl CollectReport {
                 self.items_by_feed.insert(feed.key.clone(), items.len());
             }
             Outcome::NotModified => self.not_modified += 1,
-            Outcome::Resting => {
-                self.resting += 1;
-                self.ailing += usize::from(visit.state.failures > 0);
+            Outcome::Resting => self.resting += 1,
+            Outcome::Failed(failure) => {
+                self.failures.push(FeedFailure {
+                    feed: feed.key.clone(),
+                    name: feed.label().to_owned(),
+                    failure: failure.clone(),
+                });
+                let failed_before = before.is_some_and(|before| before.failures > 0);
+                self.newly_failed += usize::from(!failed_before);
             }
-            Outcome::Failed(failure) => self.failures.push(FeedFailure {
-                feed: feed.key.clone(),
-                name: feed.label().to_owned(),
-                failure: failure.clone(),
-            }),
         }
+        let is_ill = match visit.outcome {
+            Outcome::Failed(_) => true,
+            Outcome::Resting => visit.state.failures > 0,
+            Outcome::Items(_) | Outcome::NotModified => false,
+        };
+        self.heard += usize::from(feed.is_news && !is_ill);
         if let Some(flaw) = &visit.flaw {
             self.flaws.insert(feed.key.clone(), flaw.clone());
         }
@@ -312,9 +333,9 @@ impl CollectReport {
         self.quiet.sort_by_key(|key| places.get(key).copied());
     }
 
-    /// Whether no feed said anything: then a quiet day is no news.
+    /// Whether no feed with news said anything: then a quiet day is no news.
     pub(super) fn is_blind(&self) -> bool {
-        self.failures.len() + self.ailing == self.feeds
+        self.heard == 0
     }
 
     pub(super) fn summary(&self) -> String {

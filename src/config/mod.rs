@@ -246,6 +246,8 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         let assigned = feeds.iter().filter(|feed| feed.topics.contains(&topic.id));
         topic.feeds = assigned.map(|feed| feed.key.clone()).collect();
     }
+    let newsletter = newsletter?;
+    options.languages = rank::languages(newsletter.language, &feeds);
     let (blocks, block_feeds): (Vec<BlockPlan>, Vec<Option<Feed>>) = blocks.into_iter().unzip();
     for feed in block_feeds.into_iter().flatten() {
         // A feed that is news as well is read once, and its items go both ways.
@@ -253,8 +255,6 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
             feeds.push(feed);
         }
     }
-    let newsletter = newsletter?;
-    options.languages = rank::languages(newsletter.language, &feeds);
     Some(Config {
         now,
         newsletter,

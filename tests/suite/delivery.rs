@@ -431,3 +431,16 @@ fn the_operator_gets_a_report_of_what_happened_and_only_then() {
     project.run(&["send"]).expect(3);
     assert_eq!(reports().len(), 1);
 }
+
+#[test]
+fn an_edition_that_waits_for_its_feeds_is_reported_once() {
+    let project = Project::with_config(
+        &(newsletter()
+            + "[[feed]]\nurl = \"gone.xml\"\n[delivery]\nreport_to = \"betrieb@example.org\"\n"),
+    );
+    for _ in 0..3 {
+        let ran = project.run(&["send"]).expect(3);
+        assert!(ran.stderr.contains("waits: no feed"), "{}", ran.stderr);
+        assert_eq!(project.maildir().len(), 1);
+    }
+}
