@@ -13,6 +13,7 @@ const element = (name, text, className) => {
   return made;
 };
 let look = null;
+let asked = 0;
 
 /** Fills a select with [value, label] pairs, keeping what is chosen. */
 function choices(select, pairs, chosen) {
@@ -28,12 +29,14 @@ function dressed(html) {
 }
 
 function frame(html, url) {
+  const before = document.querySelector("iframe");
   const made = document.createElement("iframe");
   made.title = "The mail";
   // No script of a mail runs; its height can be asked for.
   made.setAttribute("sandbox", "allow-same-origin allow-popups allow-popups-to-escape-sandbox");
   made.style.width = view.width + "px";
-  made.style.height = "80vh";
+  // As high as the one before, so that who reads stays where they are.
+  made.style.height = before ? before.style.height : "80vh";
   if (view.forced) made.style.filter = "invert(1) hue-rotate(180deg)";
   made.addEventListener("load", () => {
     made.style.height = made.contentDocument.documentElement.scrollHeight + "px";
@@ -46,11 +49,14 @@ function draw() {
   for (const button of document.querySelectorAll("[data-tab]")) button.setAttribute("aria-pressed", button.dataset.tab === view.tab);
   for (const button of document.querySelectorAll("[data-width]")) button.setAttribute("aria-pressed", button.dataset.width === view.width);
   for (const button of document.querySelectorAll("[data-mode]")) button.setAttribute("aria-pressed", view[button.dataset.mode]);
+  const isFramed = ["html", "page", "why"].includes(view.tab);
+  for (const button of document.querySelectorAll("[data-width], [data-mode]")) button.disabled = !isFramed;
   history.replaceState(null, "", "#" + new URLSearchParams(view));
   if (!look) return;
   const shown = {
     html: () => frame(look.html),
     text: () => element("pre", look.text, "text"),
+    code: () => element("pre", look.html),
     source: () => element("pre", look.source),
     page: () => (look.page ? frame(look.page) : element("p", "This mail has no page on the web.")),
     why: () => frame("", "/why"),
@@ -73,9 +79,16 @@ function draw() {
 }
 
 async function load() {
+  const number = ++asked;
   const answer = await fetch(`/look?${new URLSearchParams({ what: view.what, language: view.language })}`);
-  look = answer.ok ? await answer.json() : null;
-  if (!look) byId("stage").replaceChildren(element("p", await answer.text()));
+  const body = await (answer.ok ? answer.json() : answer.text());
+  // Somebody has chosen another one meanwhile.
+  if (number !== asked) return;
+  look = answer.ok ? body : null;
+  if (!look) {
+    byId("stage").replaceChildren(element("p", body));
+    for (const id of ["subject", "preheader", "size", "sizes", "checks"]) byId(id).replaceChildren();
+  }
   draw();
 }
 

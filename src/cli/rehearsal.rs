@@ -8,8 +8,9 @@ use chrono_tz::Tz;
 use clap::Args;
 use serde::Serialize;
 
+use super::line::{self, Extras};
 use super::report::CollectReport;
-use super::{line, terminal};
+use super::terminal;
 use crate::config::Config;
 use crate::model::{Edition, Item, LeftOut, Reason, Score, Story};
 use crate::render::lint::Check;
@@ -66,7 +67,8 @@ impl Which {
         let Some(collect) = collecting.await? else {
             return Ok(Err(super::INTERRUPTED));
         };
-        self.compose(config, &store, now, collect).await
+        self.compose(config, &store, now, collect, &mut Extras::default())
+            .await
     }
 
     /// Composes the editions of what is in `store`, which `collect` tells of.
@@ -76,6 +78,7 @@ impl Which {
         store: &Store,
         now: DateTime<Utc>,
         collect: CollectReport,
+        extras: &mut Extras,
     ) -> anyhow::Result<Result<Rehearsal, u8>> {
         let cadences = match config.cadences_named(self.cadence.as_deref()) {
             Ok(cadences) => cadences,
@@ -86,7 +89,7 @@ impl Which {
         };
         let mut editions = Vec::new();
         for cadence in cadences {
-            let (edition, left_out) = line::upcoming(config, store, cadence, now).await?;
+            let (edition, left_out) = line::upcoming(config, store, cadence, now, extras).await?;
             editions.push(Rehearsed {
                 edition,
                 left_out,

@@ -4,9 +4,10 @@ use anyhow::Context as _;
 use chrono::TimeDelta;
 use clap::Args;
 
+use super::line::{self, Extras};
 use super::lock::{self, Asked};
 use super::report::RunReport;
-use super::{line, terminal};
+use super::terminal;
 use crate::config::Config;
 use crate::deliver::{Mailer, Recipient, letter_message, message};
 use crate::model::{Address, Language, Outcome};
@@ -146,8 +147,9 @@ async fn test_copy(
     {
         return Ok(super::INTERRUPTED);
     }
+    let mut extras = Extras::default();
     for cadence in cadences {
-        let (edition, _) = line::upcoming(config, &store, cadence, now).await?;
+        let (edition, _) = line::upcoming(config, &store, cadence, now, &mut extras).await?;
         if edition.sections.is_empty() {
             continue;
         }

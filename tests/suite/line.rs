@@ -217,7 +217,11 @@ fn when_no_feed_can_be_read_the_edition_waits_for_the_next_run() {
     let jobs = "[[block]]\ntitle = \"Stellen\"\nfeed = \"jobs.xml\"\n";
     let project = Project::with_config(&(config + jobs));
     // What a block lists is no news, and tells nothing of those that are missing.
-    std::fs::write(project.path("jobs.xml"), rss("Stellen", &[("Redakteurin gesucht", "")])).unwrap();
+    std::fs::write(
+        project.path("jobs.xml"),
+        rss("Stellen", &[("Redakteurin gesucht", "")]),
+    )
+    .unwrap();
     let ran = project.run(&["send"]).expect(3);
     assert!(
         ran.stderr.contains("waits: no feed could be read"),

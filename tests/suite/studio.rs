@@ -53,6 +53,8 @@ fn a_page_elsewhere_cannot_read_it() {
         421
     );
     assert_eq!(studio.get_as(Some("localhost:1"), "/").0, 200);
+    assert_eq!(studio.post_from(Some("http://evil.example"), "/fetch"), 403);
+    assert_eq!(studio.post_from(Some(&studio.url), "/fetch"), 202);
 }
 
 #[test]
@@ -104,6 +106,39 @@ fn it_follows_configuration_templates_and_feeds() {
     )
     .unwrap();
     when_shown("(Netzkurier · 5:48 Uhr)");
+}
+
+#[test]
+fn what_is_saved_while_a_template_is_wrong_is_seen_when_it_is_mended() {
+    let project = Project::shipped();
+    project.run(&["templates", "mine", "_story.html"]).expect(0);
+    project.edit_config("# templates = \"templates/theme\"", "templates = \"mine\"");
+    let studio = Studio::start(&project);
+    let template = project.path("mine/_story.html");
+    let ours = std::fs::read_to_string(&template).unwrap();
+    std::fs::write(&template, "{% if").unwrap();
+    studio.state_when(|state| !state["problem"].is_null());
+    project.edit_config("stories = 8", "stories = 1");
+    studio.state_when(|state| state["version"] == 3);
+    std::fs::write(&template, ours).unwrap();
+    let state = studio.state_when(|state| state["problem"].is_null());
+    assert_eq!(state["mails"][0][1], "daily (9)");
+}
+
+#[test]
+fn what_is_saved_while_feeds_are_asked_is_seen_afterwards() {
+    let server = FeedServer::start();
+    let project = Project::with_config("");
+    let config = project.path("config.toml");
+    let url = server.script("/feed", move |_| {
+        let text = std::fs::read_to_string(&config).unwrap();
+        std::fs::write(&config, text.replace("Prüfstück & Söhne", "Anders")).unwrap();
+        (200, vec![], rss("Bote", &[("KI am Morgen", "Ein Text.")]))
+    });
+    let feed = format!("[[feed]]\nurl = \"{url}\"\n");
+    std::fs::write(project.path("config.toml"), newsletter() + &feed).unwrap();
+    let studio = Studio::start(&project);
+    studio.state_when(|state| state["title"] == "Anders – preview");
 }
 
 #[test]

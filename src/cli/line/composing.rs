@@ -1,17 +1,14 @@
 //! The middle of the line: an edition is made of what is in the store.
 
-use std::collections::{BTreeSet, HashSet};
-
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::wall;
+use super::Extras;
 use crate::config::Config;
-use crate::model::{Block, Cadence, Edition, Item, LeftOut, Memory, Place, Story, TopicId, Window};
-use crate::render::Images;
+use crate::model::{Block, Cadence, Edition, LeftOut, Memory, Place, TopicId, Window};
+use crate::rank;
 use crate::schedule::{self, Due};
 use crate::store::Store;
-use crate::{collect, rank};
 
 /// Composes the edition of `cadence` for `slot`, with what it leaves out.
 pub(super) async fn compose(
@@ -21,6 +18,7 @@ pub(super) async fn compose(
     slot: DateTime<Utc>,
     window: Window,
     now: DateTime<Utc>,
+    extras: &mut Extras,
 ) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
     let items = store.list_items(&config.news_feeds(), window).await?;
     let remembered = Window {
@@ -45,8 +43,7 @@ pub(super) async fn compose(
         sections: composition.sections,
         ..empty_edition(config, cadence, slot, window, now)
     };
-    add_articles(config, &mut edition).await?;
-    add_pictures(config, &mut edition).await?;
+    extras.add_to(&mut edition, config).await?;
     edition.blocks = blocks(config, store, &edition, now).await?;
     Ok((edition, composition.left_out))
 }
@@ -57,6 +54,7 @@ pub(in crate::cli) async fn upcoming(
     store: &Store,
     cadence: &Cadence,
     now: DateTime<Utc>,
+    extras: &mut Extras,
 ) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
     let timezone = config.newsletter.timezone;
     let history = store
@@ -68,7 +66,7 @@ pub(in crate::cli) async fn upcoming(
             (now, schedule::window(cadence, timezone, history, now, now))
         }
     };
-    compose(config, store, cadence, slot, window, now).await
+    compose(config, store, cadence, slot, window, now, extras).await
 }
 
 pub(super) fn empty_edition(
@@ -88,81 +86,6 @@ pub(super) fn empty_edition(
         sections: Vec::new(),
         blocks: Vec::new(),
     }
-}
-
-/// A summary shorter than this, in characters, says no more than its headline.
-const SHORT: usize = 120;
-
-/// Completes the leads of `edition` that come from feeds with headlines only by what their pages say.
-async fn add_articles(config: &Config, edition: &mut Edition) -> anyhow::Result<()> {
-    let wanted: HashSet<_> = config
-        .feeds
-        .iter()
-        .filter(|feed| feed.article_pages)
-        .map(|feed| &feed.key)
-        .collect();
-    let address = |item: &Item| {
-        let is_wanted = item.summary.chars().count() < SHORT
-            && item.feeds.iter().any(|feed| wanted.contains(feed));
-        item.url
-            .as_deref()
-            .filter(|_| is_wanted)
-            .and_then(|url| url.parse::<url::Url>().ok())
-    };
-    let leads = || {
-        edition
-            .sections
-            .iter()
-            .flat_map(|section| &section.stories)
-            .map(|story| &story.lead)
-    };
-    let urls: BTreeSet<_> = leads().filter_map(address).collect();
-    if urls.is_empty() {
-        return Ok(());
-    }
-    let articles =
-        collect::fetch_articles(urls.into_iter().collect(), &config.collect, wall()).await?;
-    for story in edition
-        .sections
-        .iter_mut()
-        .flat_map(|section| &mut section.stories)
-    {
-        if let Some(article) = address(&story.lead).and_then(|url| articles.get(&url)) {
-            story
-                .lead
-                .complete(&article.text, article.image.as_deref(), article.date());
-        }
-    }
-    Ok(())
-}
-
-/// What a picture may have that is loaded with a mail as it is; a proxy can make it smaller.
-const PICTURE_BYTES: u64 = 1_000_000;
-
-/// Gives the first story of each section its picture, where the publisher wants pictures and it is there.
-async fn add_pictures(config: &Config, edition: &mut Edition) -> anyhow::Result<()> {
-    let max_bytes = match config.theme.images {
-        Images::None => return Ok(()),
-        Images::Linked => PICTURE_BYTES,
-        Images::Proxied(_) => config.collect.max_bytes,
-    };
-    let address = |story: &Story| story.lead.image.as_deref()?.parse::<url::Url>().ok();
-    let firsts = || {
-        let sections = edition.sections.iter();
-        sections.filter_map(|section| section.stories.first())
-    };
-    let urls: BTreeSet<_> = firsts().filter_map(address).collect();
-    if urls.is_empty() {
-        return Ok(());
-    }
-    let urls = urls.into_iter().collect();
-    let pictures = collect::find_pictures(urls, &config.collect, max_bytes, wall()).await?;
-    for section in &mut edition.sections {
-        if let Some(story) = section.stories.first_mut() {
-            story.picture = address(story).and_then(|url| pictures.get(&url).cloned());
-        }
-    }
-    Ok(())
 }
 
 /// How old an item may be that a block lists.

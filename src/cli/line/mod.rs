@@ -1,6 +1,7 @@
 //! The straight line of the program, and the only place that chains its stages.
 
 mod composing;
+mod extras;
 mod reading;
 
 use anyhow::Context as _;
@@ -18,6 +19,7 @@ use crate::store::{EditionState, Published, Store};
 
 pub(super) use composing::upcoming;
 use composing::{compose, empty_edition};
+pub(super) use extras::Extras;
 use reading::learn_vocabulary;
 pub(super) use reading::{collect_into, save};
 
@@ -45,6 +47,7 @@ pub(super) async fn pass(
     let blind = collected.is_blind();
     report.collect = Some(collected);
 
+    let mut extras = Extras::default();
     for cadence in &config.cadences {
         let history = store
             .history(&config.newsletter.id, &cadence.id, now)
@@ -68,7 +71,7 @@ pub(super) async fn pass(
                 Decision::Skipped { slot }
             }
             Due::Edition { slot, window } => {
-                let composing = compose(config, store, cadence, slot, window, now);
+                let composing = compose(config, store, cadence, slot, window, now, &mut extras);
                 let (edition, _) = tokio::select! {
                     composed = composing => composed?,
                     _ = stop.wait_for(|stop| *stop) => {

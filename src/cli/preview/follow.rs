@@ -1,15 +1,15 @@
 //! Makes a served preview anew when something has changed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
 use super::held::Held;
-use super::watch::{Change, Watched};
+use super::watch::{Change, Snapshot, Watched};
 use crate::cli::rehearsal::{Rehearsal, Which};
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigError};
 use crate::store::Store;
 
 /// How often the files are looked at: quicker than somebody changes windows.
@@ -30,45 +30,62 @@ pub(super) struct Shown {
 
 /// What it takes to make a preview.
 pub(super) struct Follower {
-    pub(super) path: PathBuf,
-    pub(super) watched: Watched,
-    pub(super) which: Which,
-    pub(super) held: Held,
+    path: PathBuf,
+    which: Which,
+    watched: Watched,
+    /// How the files were when they were last read.
+    seen: Snapshot,
+    held: Held,
 }
 
 impl Follower {
+    /// Follows `config`, which stands at `path`, from now on.
+    pub(super) fn new(path: &Path, config: &Config, which: Which) -> Self {
+        let watched = Watched::of(path, config);
+        Self {
+            path: path.to_owned(),
+            which,
+            seen: watched.look(),
+            watched,
+            held: Held::default(),
+        }
+    }
+
     /// Puts what is to be seen into `show`, for ever.
     pub(super) async fn follow(&mut self, show: &watch::Sender<Arc<Shown>>, ask: &Notify) {
-        let mut seen = self.watched.look();
+        // What has changed since a preview was made; it stays when making one fails.
+        let mut due = None;
         let mut before_last = None;
         let mut looking = tokio::time::interval(LOOK_EVERY);
         let mut asking = tokio::time::interval(ASK_EVERY);
         // The first tick comes at once, and all have just been asked.
         asking.tick().await;
         loop {
-            let ask_web = tokio::select! {
-                _ = looking.tick() => false,
-                _ = asking.tick() => true,
-                () = ask.notified() => true,
+            let asked = tokio::select! {
+                _ = looking.tick() => None,
+                _ = asking.tick() => Some(Change::Web),
+                () = ask.notified() => Some(Change::Web),
             };
             let now = self.watched.look();
-            let change = now.change_since(&seen);
+            let change = now.change_since(&self.seen).max(asked);
             // Somebody may still be writing: what is found twice in a row is finished.
             let is_finished = before_last.as_ref() == Some(&now);
             before_last = Some(now);
-            if !ask_web && (change.is_none() || !is_finished) {
+            if asked.is_none() && (change.is_none() || !is_finished) {
                 continue;
             }
+            due = due.max(change);
             let before = show.borrow().clone();
-            let after = self.again(&before, change, ask_web).await;
-            // What a wrong file is has been told; whether it is mended is seen from here on.
-            seen = self.watched.look();
+            let after = self.again(&before, due).await;
+            if after.problem.is_none() {
+                due = None;
+            }
             show.send_replace(Arc::new(after));
         }
     }
 
-    /// What is to be shown after `before`.
-    async fn again(&mut self, before: &Shown, change: Option<Change>, ask_web: bool) -> Shown {
+    /// What is to be shown after `before`, now that this has changed.
+    async fn again(&mut self, before: &Shown, change: Option<Change>) -> Shown {
         let version = before.version + 1;
         let stays = |problem: String| Shown {
             version,
@@ -76,18 +93,14 @@ impl Follower {
             rehearsal: before.rehearsal.clone(),
             problem: Some(problem),
         };
-        let config = match config::load(&self.path) {
+        let config = match self.load() {
             Ok(config) => config,
-            Err(error) => {
-                self.watched = self.watched.clone().with_wrong(&error);
-                return stays(error.to_string());
-            }
+            Err(error) => return stays(error.to_string()),
         };
-        self.watched = Watched::of(&self.path, &config);
-        let rehearsal = if change == Some(Change::Look) && !ask_web {
+        let rehearsal = if change == Some(Change::Look) {
             before.rehearsal.clone()
         } else {
-            match self.rehearse(&config, ask_web).await {
+            match self.rehearse(&config, change == Some(Change::Web)).await {
                 Ok(Ok(rehearsal)) => rehearsal,
                 Ok(Err(_)) => return stays("There is no such cadence any more.".to_owned()),
                 Err(error) => return stays(format!("{error:#}")),
@@ -101,6 +114,23 @@ impl Follower {
         }
     }
 
+    /// The configuration as it is now, and from now on all files that it is about are watched. They are looked at before
+    /// they are read: what is saved meanwhile is another change.
+    fn load(&mut self) -> Result<Config, ConfigError> {
+        loop {
+            self.seen = self.watched.look();
+            let loaded = config::load(&self.path);
+            let watched = match &loaded {
+                Ok(config) => Watched::of(&self.path, config),
+                Err(error) => self.watched.clone().with_wrong(error),
+            };
+            if watched == self.watched {
+                return loaded;
+            }
+            self.watched = watched;
+        }
+    }
+
     /// Composes the editions of `config`. The exit code when there is nothing to be seen.
     pub(super) async fn rehearse(
         &mut self,
@@ -111,6 +141,9 @@ impl Follower {
         // Open only while it is read, so that it keeps no send waiting.
         let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
         let collect = self.held.read(config, &store, now, ask_web).await?;
-        self.which.compose(config, &store, now, collect).await
+        let extras = &mut self.held.extras;
+        self.which
+            .compose(config, &store, now, collect, extras)
+            .await
     }
 }

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::cli::line;
+use crate::cli::line::{self, Extras};
 use crate::cli::report::CollectReport;
 use crate::collect::{self, Outcome, Visit};
 use crate::config::Config;
 use crate::model::{Feed, FeedKey, FetchFailure, FetchState, Item, Location};
 use crate::store::Store;
 
-/// What is known of each feed that was asked.
+/// What is known of each feed that was asked, and of the pages that its stories lead to.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     feeds: HashMap<FeedKey, Gathered>,
+    pub(super) extras: Extras,
 }
 
 #[derive(Debug, Default)]
@@ -35,6 +36,9 @@ impl Held {
         now: DateTime<Utc>,
         ask_web: bool,
     ) -> anyhow::Result<CollectReport> {
+        if ask_web {
+            self.extras = Extras::default();
+        }
         let stored = store.list_fetch_states().await?;
         let is_file = |feed: &Feed| matches!(feed.location, Location::File(_));
         let asked: Arc<[Feed]> = config

@@ -9,8 +9,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::follow::{Follower, Shown};
-use super::held::Held;
-use super::watch::Watched;
 use super::web::{Studio, router};
 use crate::cli::rehearsal::Which;
 use crate::cli::{self, terminal};
@@ -25,12 +23,7 @@ pub(super) async fn serve(
     open: bool,
 ) -> anyhow::Result<u8> {
     let mut stop = terminal::stop_signal();
-    let mut follower = Follower {
-        path: path.to_owned(),
-        watched: Watched::of(path, &config),
-        which,
-        held: Held::default(),
-    };
+    let mut follower = Follower::new(path, &config, which);
     let rehearsal = tokio::select! {
         rehearsal = follower.rehearse(&config, true) => match rehearsal? {
             Ok(rehearsal) => rehearsal,

@@ -7,7 +7,7 @@ use crate::config::{Config, ConfigError};
 use crate::model::Location;
 
 /// The files that a preview is made of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Watched {
     config: PathBuf,
     /// The folder of the publisher's own templates.
@@ -27,13 +27,15 @@ pub(super) struct Snapshot {
 /// A file's name, time and length; the latter are absent when it is not there.
 type Stamp = (PathBuf, Option<(SystemTime, u64)>);
 
-/// What has to be done again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What has to be done again, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Change {
     /// The mails look different.
     Look,
     /// They say something else.
     Content,
+    /// The feeds on the web may say something else than is known of them.
+    Web,
 }
 
 impl Watched {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Query, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -49,13 +49,10 @@ pub(super) fn router(studio: Studio) -> Router {
 }
 
 /// Answers only who knows us as this machine, and lets nothing run but our own script: a page on the web that has its name
-/// lead here must not read what is shown.
+/// lead here must not read what is shown, and none must make us ask the feeds.
 async fn guard(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST);
-    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if !matches!(name, "127.0.0.1" | "localhost") {
-        return StatusCode::MISDIRECTED_REQUEST.into_response();
+    if let Some(refusal) = refusal(request.headers()) {
+        return refusal.into_response();
     }
     let mut response = next.run(request).await;
     let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; \
@@ -70,6 +67,20 @@ async fn guard(request: Request, next: Next) -> Response {
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+fn refusal(headers: &HeaderMap) -> Option<StatusCode> {
+    let read = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let host = read(header::HOST).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let is_foreign = |origin| origin != format!("http://{host}");
+    if !matches!(name, "127.0.0.1" | "localhost") {
+        Some(StatusCode::MISDIRECTED_REQUEST)
+    } else if read(header::ORIGIN).is_some_and(is_foreign) {
+        Some(StatusCode::FORBIDDEN)
+    } else {
+        None
+    }
 }
 
 async fn script() -> impl IntoResponse {

@@ -82,7 +82,15 @@ impl Studio {
     }
 
     pub(crate) fn post(&self, path: &str) -> u16 {
-        let request = self.client.post(format!("{}{path}", self.url));
+        self.post_from(None, path)
+    }
+
+    /// The status of a path, posted to by a page of that origin.
+    pub(crate) fn post_from(&self, origin: Option<&str>, path: &str) -> u16 {
+        let mut request = self.client.post(format!("{}{path}", self.url));
+        if let Some(origin) = origin {
+            request = request.header("origin", origin);
+        }
         let answer = self.runtime.block_on(request.send()).unwrap();
         answer.status().as_u16()
     }
