@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::feed::Context;
 use super::read::Table;
 use super::values::{language, location, not_empty};
-use crate::model::{Block, BlockPlan, Feed, FeedKey, Place, TopicId, clean_name};
+use crate::model::{Block, BlockPlan, Feed, FeedKey, Language, Place, TopicId, clean_name};
 
 /// How many items of its feed a block lists.
 const ITEMS: i64 = 3;
@@ -24,12 +24,13 @@ pub(super) fn block(
         _ => Err(format!("there is no topic “{text}”")),
     });
     let title = table.text("title", "Its heading.");
-    let text = table.text("text", "Its words, in Markdown.");
+    let text = table.markdown("text", "Its words, in Markdown.");
     let sponsor = table.text(
         "sponsor",
         "Who paid for it; then it is marked as an advertisement.",
     );
-    let language = table.parsed("language", "Of those who get it.", language);
+    let known = format!("Of those who get it, one of: {}.", Language::known());
+    let language = table.parsed("language", &known, language);
     let mut day = |key| {
         table.parsed(key, "Write it as in \"2026-11-20\".", |text| {
             text.parse::<NaiveDate>()

@@ -14,6 +14,7 @@ use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 use super::Problem;
 use super::values::not_empty;
+use crate::render::markdown_problems;
 
 /// The problems found so far, and the text that their lines are counted in.
 pub(super) struct Problems<'t> {
@@ -192,6 +193,16 @@ impl<'a, 't> Table<'a, 't> {
     /// A text that is not empty.
     pub(super) fn text(&mut self, key: &'static str, hint: &str) -> Option<String> {
         self.parsed(key, hint, not_empty)
+    }
+
+    /// A text in Markdown. What a mail cannot show of it is a problem.
+    pub(super) fn markdown(&mut self, key: &'static str, hint: &str) -> Option<String> {
+        let text = self.text(key, hint)?;
+        let found = self.get(key)?;
+        for problem in markdown_problems(&text) {
+            self.wrong(&found, problem, hint);
+        }
+        Some(text)
     }
 
     /// A whole number in `range`.

@@ -301,10 +301,10 @@ fn what_is_wrong_about_the_look_is_told_with_its_line() {
             "18 theme.subject cannot be filled in: `titel` is undefined",
             "20 theme.image_proxy “https://img.example.org/” is the same for every picture",
             "22 theme.light.accent “red” is not a colour",
-            "23 theme.light.grey cannot be read: grey on paper has a contrast of 1.8, and needs 4.5",
+            "23 theme.light.grey is too hard to read: grey on paper has a contrast of 1.8, and needs 4.5",
             "24 theme.logo.height is missing",
             "25 theme.logo.url mail programs load pictures by https only",
-            "26 theme.logo.width must be a whole number from 1 to 560",
+            "26 theme.logo.width must be a whole number from 1 to 280",
         ]
     );
     let text = SMALL.replace(

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use super::Problem;
 use super::read::{Found, Table};
 use super::values::web_url;
-use crate::model::Newsletter;
+use crate::model::{Language, Newsletter};
 use crate::render::{Color, Images, Layout, Logo, Palette, Theme, template_problems};
 
-/// What a headline, a link or small print can have at most of a mail's width.
-const WIDEST: i64 = 560;
+/// What the narrowest phone has beside the margins, in pixels.
+const WIDEST: i64 = 280;
 
 /// Reads the section. Templates of the publisher's are tried with `newsletter`, which is absent when there are problems
 /// with it.
@@ -47,12 +47,13 @@ pub(super) fn theme(
     let images = images(&mut table);
     let logo = logo(table.table("logo"));
     let markdown = "Markdown: paragraphs, *emphasis*, [links](https://…), lists.";
-    let header = table.text("header", markdown).unwrap_or_default();
-    let footer = table.text("footer", markdown).unwrap_or_default();
+    let header = table.markdown("header", markdown).unwrap_or_default();
+    let footer = table.markdown("footer", markdown).unwrap_or_default();
     let line = "A line with {{ headlines }}, {{ next }}, {{ title }}, {{ date }}, {{ counts }} or {{ stories }} in it.";
     let subject = table.text("subject", line);
     let preheader = table.text("preheader", line);
-    let mut theme = default.with_texts(&header, &footer);
+    let language = newsletter.map(|newsletter| newsletter.language);
+    let mut theme = default.with_texts(&header, &footer, language.unwrap_or(Language::De));
     theme.light = light;
     theme.dark = dark;
     theme.serif = serif.unwrap_or(theme.serif);
@@ -189,7 +190,7 @@ fn palette(mut table: Table<'_, '_>, default: Palette) -> Palette {
             continue;
         };
         let what = format!(
-            "cannot be read: {key} on paper has a contrast of {contrast:.1}, and needs {}",
+            "is too hard to read: {key} on paper has a contrast of {contrast:.1}, and needs {}",
             Palette::CONTRAST
         );
         table.wrong(&found, what, "Make the one darker or the other lighter.");
@@ -209,7 +210,7 @@ fn logo(mut table: Table<'_, '_>) -> Option<Logo> {
         if table.get(key).is_none() {
             table.missing(
                 key,
-                "In pixels; half of what the picture has, so that it is sharp.",
+                "In pixels, 280 at most, as phones have no more; half of what the picture has, so that it is sharp.",
             );
         }
         let size = table.number(key, 1..WIDEST + 1)?;

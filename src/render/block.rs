@@ -11,13 +11,13 @@ use crate::model::{Block, Edition, Language, Place, TopicId};
 pub(super) struct BlockView<'a> {
     /// That somebody paid for it, and who (§ 6 DDG); empty when nobody did.
     pub(super) mark: String,
+    /// The language of its words.
+    pub(super) language: &'static str,
     /// May be empty.
     pub(super) title: &'a str,
     /// The heading for where there is only text; may be empty.
     pub(super) headline: String,
     pub(super) words: Passage,
-    /// The same as the publisher has written it.
-    pub(super) markdown: &'a str,
     /// What it lists.
     pub(super) items: Vec<BlockItem<'a>>,
     pub(super) has_items: bool,
@@ -31,7 +31,8 @@ pub(super) struct BlockItem<'a> {
 }
 
 impl<'a> BlockView<'a> {
-    fn new(block: &'a Block, labels: &Labels) -> Self {
+    fn new(block: &'a Block, home: Language, labels: &Labels) -> Self {
+        let language = block.language.unwrap_or(home).tag();
         let mark = block.sponsor.as_ref().map_or_else(String::new, |sponsor| {
             format!("{} · {sponsor}", labels.sponsored)
         });
@@ -46,21 +47,28 @@ impl<'a> BlockView<'a> {
         });
         Self {
             mark,
+            language,
             title: &block.title,
             headline,
-            words: passage(&block.text),
-            markdown: block.text.trim(),
+            words: passage(&block.text, language),
             items: items.collect(),
             has_items: !block.items.is_empty(),
         }
     }
 }
 
-/// The blocks of `edition` for those who read `language` and are shown the sections of the topics `shown`: those that
+/// Of whom a block is for, and of the publisher.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BlockLanguages {
+    pub(super) reader: Language,
+    pub(super) home: Language,
+}
+
+/// The blocks of `edition` for those who read a language and are shown the sections of the topics `shown`: those that
 /// stand above all sections, and those below each one. A block whose section is not shown moves up to the one before.
 pub(super) fn blocks<'a>(
     edition: &'a Edition,
-    language: Language,
+    languages: BlockLanguages,
     labels: &Labels,
     shown: &[&TopicId],
 ) -> (Vec<BlockView<'a>>, Vec<Vec<BlockView<'a>>>) {
@@ -70,7 +78,7 @@ pub(super) fn blocks<'a>(
     let mut blocks: Vec<&Block> = edition
         .blocks
         .iter()
-        .filter(|block| block.language.is_none_or(|own| own == language))
+        .filter(|block| block.language.is_none_or(|own| own == languages.reader))
         .collect();
     // Those of the top stand before those that move up to them, those of the end after those of the last section.
     blocks.sort_by_key(|block| match block.place {
@@ -91,7 +99,7 @@ pub(super) fn blocks<'a>(
             }
         };
         let list = place.map_or(&mut top, |place| &mut below[place]);
-        list.push(BlockView::new(block, labels));
+        list.push(BlockView::new(block, languages.home, labels));
     }
     (top, below)
 }

@@ -279,7 +279,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_for_another_reason_keeps_one_story_and_the_footer() {
-        let theme = Theme::default().with_texts(&"Viele Worte. ".repeat(9_000), "");
+        let theme = Theme::default().with_texts(&"Viele Worte. ".repeat(9_000), "", Language::De);
         let edition = specimen::edition("bote", now());
         let (html, _) = bodies(&render_with(&theme, &edition, Language::De));
         assert_eq!(html.matches("<h3").count(), 1);

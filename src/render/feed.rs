@@ -6,7 +6,7 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 
 use super::Theme;
-use super::story::StoryView;
+use super::story::{Medium, StoryView};
 use super::view::{DigestView, Mail};
 use crate::model::{Audience, Edition, Newsletter};
 
@@ -20,7 +20,7 @@ pub fn atom(
     edition: &Edition,
     audience: &Audience,
 ) -> anyhow::Result<String> {
-    let digest = DigestView::new(newsletter, theme, edition, audience);
+    let digest = DigestView::new(newsletter, theme, edition, audience, Medium::Web);
     let page = Atom {
         id: tag(newsletter, edition, edition.id.as_str()),
         updated: edition
@@ -67,7 +67,7 @@ pub fn json_feed(
     edition: &Edition,
     audience: &Audience,
 ) -> anyhow::Result<String> {
-    let digest = DigestView::new(newsletter, theme, edition, audience);
+    let digest = DigestView::new(newsletter, theme, edition, audience, Medium::Web);
     let mail = Mail::of_edition(newsletter, theme, &edition.id, audience.language, &digest);
     let items = digest.sections.iter().flat_map(|section| {
         section.stories.iter().map(|story| JsonItem {
@@ -80,11 +80,7 @@ pub fn json_feed(
                 name: &story.source,
             }],
             tags: [section.title],
-            language: if story.language.is_empty() {
-                mail.language
-            } else {
-                story.language
-            },
+            language: story.language,
         })
     });
     let feed = JsonFeed {

@@ -214,7 +214,7 @@ mod tests {
     const LINK: &str = "https://example.org/confirm/abc?x=1&y=2";
 
     fn theme() -> Theme {
-        Theme::default().with_texts("Werbung oben", "Werbung unten")
+        Theme::default().with_texts("Werbung oben", "Werbung unten", Language::De)
     }
 
     #[test]

@@ -35,7 +35,9 @@ pub use color::Color;
 use css_inline::{CSSInliner, InlineOptions};
 pub use feed::{atom, json_feed};
 use locale::words;
+pub use markdown::markdown_problems;
 pub use page::{markdown, page};
+use story::{Medium, StoryView};
 use subject::Facts;
 use templates::{DigestHtml, DigestText};
 pub use templates::{TEMPLATES, TemplateError};
@@ -55,7 +57,7 @@ pub fn digest(
     audience: &Audience,
 ) -> anyhow::Result<Digest> {
     let words = words(audience.language);
-    let view = DigestView::new(newsletter, theme, edition, audience);
+    let view = DigestView::new(newsletter, theme, edition, audience, Medium::Mail);
     let (subject, preheader) = lines(newsletter, theme, &view)?;
     let mail = Mail {
         preheader,
@@ -92,8 +94,12 @@ fn lines(
     theme: &Theme,
     view: &DigestView<'_>,
 ) -> Result<(String, String), TemplateError> {
-    let headlines: Vec<&str> = view
-        .stories()
+    // The best of all topics; of equals, the one that is read first.
+    let mut stories: Vec<&StoryView<'_>> = view.stories().collect();
+    stories.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let headlines: Vec<&str> = stories
+        .into_iter()
+        .filter(|story| !story.is_nameless())
         .map(|story| story.headline.as_str())
         .collect();
     let facts = Facts {

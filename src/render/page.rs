@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use askama::Template as _;
 
 use super::locale::words;
+use super::story::Medium;
 use super::templates::{self, PageHtml, PageMarkdown};
 use super::view::{DigestView, Mail};
 use super::{Theme, lines};
@@ -19,7 +20,7 @@ pub fn page(
     edition: &Edition,
     audience: &Audience,
 ) -> anyhow::Result<String> {
-    let digest = DigestView::new(newsletter, theme, edition, audience);
+    let digest = DigestView::new(newsletter, theme, edition, audience, Medium::Web);
     let (_, preheader) = lines(newsletter, theme, &digest)?;
     let mail = Mail {
         preheader,
@@ -44,7 +45,7 @@ pub fn markdown(
     edition: &Edition,
     audience: &Audience,
 ) -> anyhow::Result<String> {
-    let digest = DigestView::new(newsletter, theme, edition, audience);
+    let digest = DigestView::new(newsletter, theme, edition, audience, Medium::Web);
     let mail = Mail::of_edition(newsletter, theme, &edition.id, audience.language, &digest);
     let page = PageMarkdown {
         words: &words(audience.language).labels,
@@ -72,7 +73,7 @@ mod tests {
     #[test]
     fn the_page_has_everything_and_nothing_personal() {
         let edition = specimen::edition("bote", now());
-        let theme = Theme::default().with_texts("Oben", "Unten");
+        let theme = Theme::default().with_texts("Oben", "Unten", Language::De);
         let page = page(
             &newsletter(),
             &theme,
@@ -83,15 +84,14 @@ mod tests {
         for part in [
             "<html lang=\"de\">",
             "<link rel=\"canonical\" href=\"https://example.org/bote/bote.daily.20261120T060000Z.html\">",
-            "14 Meldungen",
+            "7 Meldungen aus",
             "Oben",
             "Unten",
             "Anzeige · Sample &#38; Sons",
             "lang=\"ar\" dir=\"rtl\"",
             "Beispielweg 1, 12345 Musterstadt",
         ] {
-            let part = part.replace("14 Meldungen", "7 Meldungen");
-            assert!(page.contains(&part), "{part}: {page}");
+            assert!(page.contains(part), "{part}: {page}");
         }
         for personal in [PersonalLinks::UNSUBSCRIBE, "Abmelden", "abonniert haben"] {
             assert!(!page.contains(personal), "{personal}");
@@ -115,7 +115,7 @@ mod tests {
             assert!(!page.contains(tag), "{tag}: {page}");
         }
         let markdown = markdown(&newsletter(), &Theme::default(), &edition, &everything).unwrap();
-        let shown = super::super::markdown::passage(&markdown).html;
+        let shown = super::super::markdown::passage(&markdown, "de").html;
         assert!(
             !shown.contains("<img") && !shown.contains("href=\"javascript"),
             "{shown}"
@@ -124,6 +124,7 @@ mod tests {
             shown.contains("href=\"https://x.example/a_%28b%29\""),
             "{shown}"
         );
-        assert!(shown.contains("&lt;script&gt;alert(1)"), "{shown}");
+        let whole = shown.replace('\u{200b}', "");
+        assert!(whole.contains("&lt;script&gt;alert(1)"), "{shown}");
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, SecondsFormat, Timelike as _};
+use chrono::{DateTime, SecondsFormat};
 use chrono_tz::Tz;
 use serde::Serialize;
 
@@ -39,6 +39,9 @@ pub(super) struct StoryView<'a> {
     pub(super) key: &'a str,
     /// The headline.
     pub(super) title: Cow<'a, str>,
+    /// How it ranks among the stories of all topics.
+    #[serde(skip)]
+    pub(super) score: f64,
     /// The headline after its mark, for where there is only text.
     pub(super) headline: String,
     /// Where to read it; empty when nowhere.
@@ -47,7 +50,7 @@ pub(super) struct StoryView<'a> {
     pub(super) pictures: Vec<PictureView>,
     /// What readers should know before all else: that it is an update, or paid for. May be empty.
     pub(super) mark: String,
-    /// The language of title and excerpt, where it is another than the mail's; else empty.
+    /// The language of title and excerpt; the mail's when nobody knows.
     pub(super) language: &'a str,
     /// `ltr` or `rtl`.
     pub(super) dir: &'static str,
@@ -82,13 +85,23 @@ pub(super) struct OtherView<'a> {
     pub(super) url: &'a str,
 }
 
-/// For whom a story is shown, and when.
+/// Where an edition is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Medium {
+    /// On its day, or soon after.
+    Mail,
+    /// At any time.
+    Web,
+}
+
+/// For whom a story is shown, where and when.
 pub(super) struct Reader<'a> {
-    pub(super) language: &'a str,
+    pub(super) language: &'static str,
     pub(super) direction: Direction,
     pub(super) words: &'static Words,
     pub(super) images: &'a Images,
     pub(super) now: DateTime<Tz>,
+    pub(super) medium: Medium,
 }
 
 impl<'a> StoryView<'a> {
@@ -125,9 +138,9 @@ impl<'a> StoryView<'a> {
         };
         let (discussion, discussion_url) = discussion(lead, words).unwrap_or_default();
         let direction = direction_of(lead.language.as_deref(), &lead.title);
-        let language = lead.language.as_deref().unwrap_or_default();
         Self {
             key: story.lead.key.as_str(),
+            score: story.score.total,
             headline: if mark.is_empty() {
                 title.to_string()
             } else {
@@ -142,11 +155,7 @@ impl<'a> StoryView<'a> {
                 .into_iter()
                 .collect(),
             mark,
-            language: if language == reader.language {
-                ""
-            } else {
-                language
-            },
+            language: lead.language.as_deref().unwrap_or(reader.language),
             dir: direction.as_str(),
             is_turned: direction != reader.direction,
             excerpt,
@@ -170,6 +179,13 @@ impl<'a> StoryView<'a> {
             number: String::new(),
             sources: String::new(),
         }
+    }
+
+    /// Whether its feed gave it no headline, so that its address stands in the place of one.
+    pub(super) fn is_nameless(&self) -> bool {
+        let (_, address) = self.url.split_once("://").unwrap_or_default();
+        let address = address.trim_start_matches("www.");
+        address.starts_with(self.title.trim_end_matches('…'))
     }
 
     /// How many words somebody reads who reads it.
@@ -277,13 +293,11 @@ fn meta(lead: &Item, reader: &Reader<'_>) -> String {
     let mut parts = vec![cut(&lead.source, SOURCE_CHARS)];
     if lead.dated {
         let at = lead.published.with_timezone(&reader.now.timezone());
-        let moment = words.moment(
-            at.date_naive(),
-            at.hour(),
-            at.minute(),
-            reader.now.date_naive(),
-        );
-        parts.push(moment.into());
+        let today = match reader.medium {
+            Medium::Mail => Some(reader.now.date_naive()),
+            Medium::Web => None,
+        };
+        parts.push(words.moment(at.naive_local(), today).into());
     }
     if lead.words >= FULL_TEXT_WORDS {
         let minutes = (lead.words as usize).div_ceil(WORDS_PER_MINUTE);

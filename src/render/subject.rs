@@ -45,6 +45,10 @@ pub(super) struct Facts<'a> {
     pub(super) next: String,
 }
 
+impl Facts<'_> {
+    const NAMES: [&'static str; 6] = ["title", "date", "counts", "stories", "headlines", "next"];
+}
+
 impl Lines {
     /// Checks the templates; what is not given follows the rule alone.
     ///
@@ -66,8 +70,23 @@ impl Lines {
                 .add_template_owned(name, source.to_owned())
                 .map_err(|error| TemplateError::of(&error, name))?;
         }
+        for (name, template) in templates.templates() {
+            for unknown in template.undeclared_variables(false) {
+                let is_known = Facts::NAMES.contains(&unknown.as_str())
+                    || templates.globals().any(|(global, _)| global == unknown);
+                if !is_known {
+                    return Err(TemplateError::unknown(name, template.source(), &unknown));
+                }
+            }
+        }
         let lines = Self { templates };
-        lines.compose(Facts::default(), &["One", "Two"])?;
+        for headlines in [&[][..], &["One"], &["One", "Two", "Three"]] {
+            let facts = Facts {
+                stories: headlines.len(),
+                ..Facts::default()
+            };
+            lines.compose(facts, headlines)?;
+        }
         Ok(lines)
     }
 
@@ -77,15 +96,24 @@ impl Lines {
         mut facts: Facts<'_>,
         headlines: &[&str],
     ) -> Result<(String, String), TemplateError> {
-        let room = SUBJECT_CHARS.saturating_sub(self.fill("subject", &facts)?.chars().count());
-        let (top, used) = fitting(headlines, room, Last::Whole);
+        let around = self.fill("subject", &facts)?;
+        let room = SUBJECT_CHARS.saturating_sub(around.chars().count());
+        let (top, mut used) = fitting(headlines, room, Last::Whole);
         facts.headlines = top.unwrap_or_else(|| facts.title.to_owned());
         let subject = self.fill("subject", &facts)?;
+        if subject == around {
+            // The publisher has other words there.
+            used = 0;
+        }
 
         let room = PREHEADER_CHARS.saturating_sub(self.fill("preheader", &facts)?.chars().count());
         let (next, _) = fitting(&headlines[used..], room, Last::Cut);
         facts.next = next.unwrap_or_else(|| facts.counts.to_owned());
-        Ok((subject, self.fill("preheader", &facts)?))
+        let preheader = self.fill("preheader", &facts)?;
+        // Nobody is to see it in the mail, and emoji have a colour of their own.
+        let preheader = preheader.replace(is_pictogram, "");
+        let words: Vec<&str> = preheader.split_whitespace().collect();
+        Ok((subject, words.join(" ")))
     }
 
     fn fill(&self, name: &str, facts: &Facts<'_>) -> Result<String, TemplateError> {
@@ -95,6 +123,10 @@ impl Lines {
         // A header is one line.
         Ok(filled.split_whitespace().collect::<Vec<_>>().join(" "))
     }
+}
+
+fn is_pictogram(c: char) -> bool {
+    matches!(c, '\u{1f000}'..='\u{1faff}' | '\u{2600}'..='\u{27bf}' | '\u{fe0f}' | '\u{200d}' | '\u{20e3}' | '\u{e0020}'..='\u{e007f}')
 }
 
 /// What becomes of the first headline that does not fit behind others.
@@ -199,6 +231,18 @@ mod tests {
         );
         assert!(subject.chars().count() <= SUBJECT_CHARS);
         assert_eq!(preheader, "3 Meldungen aus 2 Quellen: Zwei");
+        // What the subject does not say, the preheader does.
+        assert_eq!(
+            compose(Some("{{ title }} vom {{ date }}"), None, &["Eins", "Zwei"])[1],
+            "Eins · Zwei"
+        );
+    }
+
+    #[test]
+    fn a_preheader_has_no_pictures() {
+        let [subject, preheader] = compose(None, None, &[LONG, "❤️ für Emoji 🇩🇪", "👩‍👩‍👧 Drei"]);
+        assert!(subject.starts_with("Ein Satz"));
+        assert_eq!(preheader, "für Emoji · Drei");
     }
 
     #[test]
@@ -211,5 +255,11 @@ mod tests {
         assert_eq!(error.what, "`titel` is undefined");
         let error = Lines::new(None, Some("{% if x")).unwrap_err();
         assert_eq!(error.name, "preheader");
+        // Also where only some days would have shown it.
+        let rare = "{% if stories > 90 %}{{ titel }}{% endif %}{{ headlines }}";
+        let error = Lines::new(Some(rare), None).unwrap_err();
+        assert_eq!((error.line, error.column), (Some(1), Some(25)));
+        let error = Lines::new(Some("{{ 12 // stories }}"), None).unwrap_err();
+        assert!(error.what.contains("12 // 0"), "{error}");
     }
 }

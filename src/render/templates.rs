@@ -87,8 +87,9 @@ mod filters {
     }
 
     #[askama::filter_fn]
-    pub(super) fn breakable(text: impl Display, _: &dyn Values) -> Result<String> {
-        Ok(super::text::breakable(&text.to_string()))
+    pub(super) fn breakable(text: impl Display, _: &dyn Values, language: &str) -> Result<String> {
+        let longest = super::text::LONGEST_WORD;
+        Ok(super::text::breakable(&text.to_string(), language, longest))
     }
 
     #[askama::filter_fn]
@@ -99,7 +100,10 @@ mod filters {
     #[askama::filter_fn]
     pub(super) fn link(url: impl Display, _: &dyn Values) -> Result<String> {
         let url = url.to_string();
-        Ok(url.replace('(', "%28").replace(')', "%29"))
+        let escapes = [('(', "%28"), (')', "%29"), ('\\', "%5C")];
+        Ok(escapes
+            .into_iter()
+            .fold(url, |url, (sign, code)| url.replace(sign, code)))
     }
 }
 
@@ -170,7 +174,9 @@ impl OwnTemplates {
         templates.add_filter("wrapped", |text: String, first: String, rest: String| {
             text::wrapped(&text, &first, &rest)
         });
-        templates.add_filter("breakable", |text: String| text::breakable(&text));
+        templates.add_filter("breakable", |text: String, language: String| {
+            text::breakable(&text, &language, text::LONGEST_WORD)
+        });
         let mut errors = Vec::new();
         let ours = TEMPLATES
             .into_iter()
@@ -294,6 +300,26 @@ impl TemplateError {
             line: None,
             column: None,
             what: what.into(),
+        }
+    }
+
+    /// A value that the template `name` asks for and that there is not.
+    pub(super) fn unknown(name: &str, source: &str, value: &str) -> Self {
+        // Only whole words: `title` is no part of `subtitle`.
+        let is_whole = |start: usize| {
+            let part = |c: char| c.is_alphanumeric() || c == '_';
+            !source[..start].ends_with(part) && !source[start + value.len()..].starts_with(part)
+        };
+        let mut places = source.match_indices(value).map(|(start, _)| start);
+        let before = places
+            .find(|start| is_whole(*start))
+            .map(|start| &source[..start]);
+        let last_line = before.and_then(|before| before.rsplit('\n').next());
+        Self {
+            name: name.to_owned(),
+            line: before.map(|before| before.matches('\n').count() + 1),
+            column: last_line.map(|line| line.chars().count() + 1),
+            what: format!("`{value}` is undefined"),
         }
     }
 

@@ -137,7 +137,10 @@ fn what_costs_money_or_was_paid_for_says_so_in_the_language_of_the_mail() {
         };
         bodies_of(vec![story(lead, Vec::new())], language)
     };
-    for (language, word) in [(Language::De, "kostenpflichtig"), (Language::En, "paid")] {
+    for (language, word) in [
+        (Language::De, "kostenpflichtig"),
+        (Language::En, "subscribers only"),
+    ] {
         let (html, text) = marked(Mark::Paid, language);
         let said = format!(" · {word}");
         assert!(html.contains(&said) && text.contains(&said), "{text}");
@@ -237,7 +240,7 @@ fn the_layout_has_no_side_of_its_own() {
     let words = words(Language::De);
     let edition = sample();
     let audience = Audience::everything(Language::De);
-    let digest = DigestView::new(&newsletter, &theme, &edition, &audience);
+    let digest = DigestView::new(&newsletter, &theme, &edition, &audience, Medium::Mail);
     let mail = Mail {
         is_rtl: true,
         align: "right",
@@ -276,6 +279,7 @@ fn the_words_of_the_publisher_stand_around_the_stories() {
     let theme = Theme::default().with_texts(
         "Guten **Morgen**!",
         "[Danke](https://example.org/danke) fürs Lesen.",
+        Language::De,
     );
     let (html, text) = bodies(&render_with(&theme, &sample(), Language::De));
     let order = |body: &str, parts: [&str; 4]| {
@@ -418,7 +422,7 @@ fn words_of_all_pages(newsletter: &Newsletter, theme: &Theme) -> BTreeSet<String
     let mut edition = specimen::edition("bote", now());
     edition.sections[0].stories.truncate(1);
     let audience = Audience::everything(Language::De);
-    let mut digest = DigestView::new(newsletter, theme, &edition, &audience);
+    let mut digest = DigestView::new(newsletter, theme, &edition, &audience, Medium::Mail);
     digest.number(words);
     let mail = Mail::new(newsletter, Language::De).with_reason(newsletter, words);
     let letter = letter::LetterView::example();

@@ -8,6 +8,7 @@ use super::color::Color;
 use super::markdown::{Passage, passage};
 use super::subject::Lines;
 use super::templates::{OwnTemplates, TemplateError};
+use crate::model::Language;
 
 /// The look of a newsletter, and the words that the publisher puts around the stories.
 #[derive(Debug, Clone, Serialize)]
@@ -148,12 +149,12 @@ impl Palette {
 }
 
 impl Theme {
-    /// Sets the texts around the stories, in Markdown.
+    /// Sets the texts around the stories, in Markdown, which are in `language`.
     #[must_use]
-    pub fn with_texts(self, header: &str, footer: &str) -> Self {
+    pub fn with_texts(self, header: &str, footer: &str, language: Language) -> Self {
         Self {
-            header: passage(header),
-            footer: passage(footer),
+            header: passage(header, language.tag()),
+            footer: passage(footer, language.tag()),
             ..self
         }
     }

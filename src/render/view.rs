@@ -6,11 +6,12 @@ use chrono::DateTime;
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::block::{BlockView, blocks};
+use super::block::{BlockLanguages, BlockView, blocks};
 use super::direction::Direction;
 use super::locale::{Words, words};
 use super::markdown::Passage;
-use super::story::{LinkLine, Links, Reader, StoryView, WORDS_PER_MINUTE};
+use super::story::{LinkLine, Links, Medium, Reader, StoryView, WORDS_PER_MINUTE};
+use super::text::breakable;
 use super::theme::{Layout, Theme};
 use crate::model::{
     Audience, Edition, EditionId, Language, Newsletter, PersonalLinks, Story, TopicId,
@@ -18,6 +19,9 @@ use crate::model::{
 
 /// From how many stories on a list of sections helps.
 const CONTENTS_FROM: usize = 6;
+
+/// What fits beside the margins of the narrowest phone, as the title of the newsletter.
+const LONGEST_IN_TITLE: usize = 16;
 
 /// What every mail has around its content.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +40,10 @@ pub(super) struct Mail<'a> {
     pub(super) preheader: String,
     /// The title of the newsletter.
     pub(super) newsletter: &'a str,
+    /// The same as it stands at the head, for HTML: with places where a word that is too long for a phone may be broken.
+    pub(super) masthead: String,
+    /// The language of the newsletter's own words: title, tagline, topics, header, footer, imprint.
+    pub(super) home: &'static str,
     pub(super) tagline: &'a str,
     /// The publication's web site; empty without one.
     pub(super) url: &'a str,
@@ -72,6 +80,12 @@ impl<'a> Mail<'a> {
             title: newsletter.title.clone(),
             preheader: String::new(),
             newsletter: &newsletter.title,
+            masthead: breakable(
+                &newsletter.title,
+                newsletter.language.tag(),
+                LONGEST_IN_TITLE,
+            ),
+            home: newsletter.language.tag(),
             tagline: &newsletter.tagline,
             url: newsletter.url.as_ref().map_or("", url::Url::as_str),
             browser: String::new(),
@@ -146,6 +160,8 @@ pub(super) struct DigestView<'a> {
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ContentsLine<'a> {
+    /// The short name of its topic.
+    pub(super) topic: &'a str,
     pub(super) title: &'a str,
     pub(super) stories: usize,
 }
@@ -170,6 +186,7 @@ impl<'a> DigestView<'a> {
         theme: &Theme,
         edition: &'a Edition,
         audience: &'a Audience,
+        medium: Medium,
     ) -> Self {
         let words = words(audience.language);
         let now: DateTime<Tz> = edition.window.until.with_timezone(&newsletter.timezone);
@@ -180,12 +197,17 @@ impl<'a> DigestView<'a> {
             words,
             images: &theme.images,
             now,
+            medium,
         };
         let shown: Vec<&TopicId> = edition
             .sections_for(audience)
             .map(|section| &section.topic)
             .collect();
-        let (top, below) = blocks(edition, audience.language, &words.labels, &shown);
+        let languages = BlockLanguages {
+            reader: audience.language,
+            home: newsletter.language,
+        };
+        let (top, below) = blocks(edition, languages, &words.labels, &shown);
         let mut sections: Vec<SectionView<'a>> = edition
             .sections_for(audience)
             .zip(below)
@@ -227,6 +249,7 @@ impl<'a> DigestView<'a> {
             contents: sections
                 .iter()
                 .map(|section| ContentsLine {
+                    topic: section.topic,
                     title: section.title,
                     stories: section.stories.len(),
                 })

@@ -115,6 +115,27 @@ fn with_picture(server: &FeedServer) -> Project {
     project
 }
 
+/// A digest whose publisher has words that are wider than a phone wherever they can be, and blocks without a title.
+fn with_long_words() -> Project {
+    let word = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetzesentwurf";
+    let address = "https://example.org/newsletter/archiv/2026/11/20/ausgabe";
+    let block = |text: &str| format!("[[block]]\ntext = \"{text}\"\n");
+    let theme = format!(
+        "[theme]\nimages = \"none\"\nheader = \"{word}: {address}\"\nfooter = \"> {word}\\n\\n- <{address}>\"\n"
+    );
+    let config = newsletter().replace("Prüfstück & Söhne", "Wirtschaftsnachrichtendienst");
+    let config = config.replace(
+        "imprint = \"",
+        &format!("tagline = \"{word}\"\nimprint = \"{word} "),
+    );
+    let blocks = [block(word), block(&format!("Mehr: {address}"))].concat();
+    let project =
+        Project::with_config(&(config + &theme + "[[feed]]\nurl = \"feed.xml\"\n" + &blocks));
+    let headline = format!("KI und {word}");
+    std::fs::write(project.path("feed.xml"), rss(word, &[(&headline, word)])).unwrap();
+    project
+}
+
 #[test]
 fn every_mail_program_understands_our_mails() {
     let project = dressed();
@@ -182,6 +203,18 @@ fn people_can_read_them_on_any_screen_by_day_and_by_night() {
         &["--format", "html,page"],
         &["daily.html", "daily.page.html"],
     ));
+    let long = with_long_words();
+    files.extend(preview(
+        &long,
+        "out",
+        &["--format", "html,page"],
+        &["daily.html", "daily.page.html"],
+    ));
+    long.edit_config(
+        "images = \"none\"",
+        "layout = \"compact\"\nlogo = { url = \"https://example.org/logo.png\", width = 280, height = 56 }",
+    );
+    files.extend(preview(&long, "compact", &[], &["daily.html"]));
     assert_flawless(browse(&files));
 }
 

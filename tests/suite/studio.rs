@@ -95,14 +95,20 @@ fn it_follows_configuration_templates_and_feeds() {
     assert!(html().contains("Jede dritte Lehrkraft"));
     std::fs::write(
         &template,
-        ours.replace("{{ story.meta|breakable }}", "[{{ story.meta }}]"),
+        ours.replace(
+            "{{ story.meta|breakable(mail.language) }}",
+            "[{{ story.meta }}]",
+        ),
     )
     .unwrap();
     studio.state_when(|state| state["problem"].is_null());
     when_shown("[Netzkurier · 5:48 Uhr]");
     std::fs::write(
         &template,
-        ours.replace("{{ story.meta|breakable }}", "({{ story.meta }})"),
+        ours.replace(
+            "{{ story.meta|breakable(mail.language) }}",
+            "({{ story.meta }})",
+        ),
     )
     .unwrap();
     when_shown("(Netzkurier · 5:48 Uhr)");

@@ -11,7 +11,10 @@ fn templates_are_taken_changed_and_used() {
     let ours = std::fs::read_to_string(&path).unwrap();
     std::fs::write(
         &path,
-        ours.replace("{{ story.meta|breakable }}", "*{{ story.meta }}*"),
+        ours.replace(
+            "{{ story.meta|breakable(mail.language) }}",
+            "*{{ story.meta }}*",
+        ),
     )
     .unwrap();
 

@@ -6,7 +6,7 @@ pub(super) const WORDS: Words = Words {
     labels: Labels {
         colon: ":",
         update: "Update",
-        paid: "paid",
+        paid: "subscribers only",
         sponsored: "Advertisement",
         also: "Also reported by",
         discussion: "Discussion",
@@ -16,7 +16,7 @@ pub(super) const WORDS: Words = Words {
         browser: "Read in the browser",
         preferences: "Preferences",
         unsubscribe: "Unsubscribe",
-        imprint: "Imprint",
+        imprint: "Legal notice",
     },
     weekdays: [
         "Monday",
@@ -44,6 +44,7 @@ pub(super) const WORDS: Words = Words {
     first: "1",
     date: "{weekday}, {day} {month} {year}",
     day: "{day} {month}",
+    day_of_year: "{day} {month} {year}",
     yesterday: "yesterday",
     time: "{hour}:{minute}",
     padded_hour: true,
@@ -55,14 +56,14 @@ pub(super) const WORDS: Words = Words {
     stories: ["story", "stories"],
     sources: ["source", "sources"],
     counts: "{stories} from {sources}",
-    reading_time: ["minute read", "minute read"],
+    reading_time: ["{count}-minute read", "{count}-minute read"],
     more_online: [
         "{count} more story in the browser",
         "{count} more stories in the browser",
     ],
     more: [
-        "{count} more story had no room here.",
-        "{count} more stories had no room here.",
+        "There was no room here for {count} more story.",
+        "There was no room here for {count} more stories.",
     ],
     and_more: "and {count} others",
     comments: ["comment", "comments"],
@@ -71,7 +72,7 @@ pub(super) const WORDS: Words = Words {
         confirmation: LetterWords {
             subject: "{title}: please confirm your subscription",
             heading: "One more click",
-            text: "Somebody ordered {title} for this address. If it was you, please confirm it.",
+            text: "Somebody signed this address up for {title}. If it was you, please confirm it.",
         },
         confirm: "Confirm the subscription",
         expiry: "The link works until {date}. If it was not you, there is nothing to do: you will get no other e-mail, and the address will be deleted.",

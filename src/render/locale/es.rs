@@ -44,6 +44,7 @@ pub(super) const WORDS: Words = Words {
     first: "1",
     date: "{weekday}, {day} de {month} de {year}",
     day: "{day} de {month}",
+    day_of_year: "{day} de {month} de {year}",
     yesterday: "ayer",
     time: "{hour}:{minute}",
     padded_hour: false,
@@ -55,7 +56,7 @@ pub(super) const WORDS: Words = Words {
     stories: ["noticia", "noticias"],
     sources: ["fuente", "fuentes"],
     counts: "{stories} de {sources}",
-    reading_time: ["minuto de lectura", "minutos de lectura"],
+    reading_time: ["{count} minuto de lectura", "{count} minutos de lectura"],
     more_online: [
         "{count} noticia más en el navegador",
         "{count} noticias más en el navegador",
@@ -74,7 +75,7 @@ pub(super) const WORDS: Words = Words {
             text: "Alguien ha suscrito esta dirección a {title}. Si ha sido usted, confírmelo, por favor.",
         },
         confirm: "Confirmar la suscripción",
-        expiry: "El enlace vale hasta el {date}. Si no ha sido usted, no tiene que hacer nada: no recibirá ningún otro correo y la dirección se borrará.",
+        expiry: "El enlace es válido hasta el {date}. Si no ha sido usted, no tiene que hacer nada: no recibirá ningún otro correo y la dirección se borrará.",
         welcome: LetterWords {
             subject: "Le damos la bienvenida a {title}",
             heading: "Le damos la bienvenida",

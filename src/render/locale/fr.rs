@@ -6,7 +6,7 @@ pub(super) const WORDS: Words = Words {
     labels: Labels {
         colon: "\u{a0}:",
         update: "Mise à jour",
-        paid: "payant",
+        paid: "réservé aux abonnés",
         sponsored: "Publicité",
         also: "Également chez",
         discussion: "Discussion",
@@ -38,6 +38,7 @@ pub(super) const WORDS: Words = Words {
     first: "1er",
     date: "{weekday} {day} {month} {year}",
     day: "{day} {month}",
+    day_of_year: "{day} {month} {year}",
     yesterday: "hier",
     time: "{hour}\u{a0}h\u{a0}{minute}",
     padded_hour: false,
@@ -48,8 +49,8 @@ pub(super) const WORDS: Words = Words {
     quotes: ["«\u{a0}", "\u{a0}»"],
     stories: ["article", "articles"],
     sources: ["source", "sources"],
-    counts: "{stories} de {sources}",
-    reading_time: ["minute de lecture", "minutes de lecture"],
+    counts: "{stories}, {sources}",
+    reading_time: ["{count} minute de lecture", "{count} minutes de lecture"],
     more_online: [
         "{count} autre article dans le navigateur",
         "{count} autres articles dans le navigateur",
@@ -65,12 +66,12 @@ pub(super) const WORDS: Words = Words {
         confirmation: LetterWords {
             subject: "{title}\u{a0}: confirmez votre abonnement",
             heading: "Encore un clic",
-            text: "Cette adresse a été inscrite à {title}. Si c’était vous, merci de le confirmer.",
+            text: "Cette adresse a été inscrite à {title}. Si la demande vient de vous, merci de la confirmer.",
         },
         confirm: "Confirmer l’abonnement",
         expiry: "Le lien est valable jusqu’au {date}. Si ce n’était pas vous, il n’y a rien à faire\u{a0}: vous ne recevrez pas d’autre e-mail et l’adresse sera effacée.",
         welcome: LetterWords {
-            subject: "Bienvenue à {title}",
+            subject: "{title}\u{a0}: bienvenue",
             heading: "Bienvenue",
             text: "Votre abonnement à {title} est confirmé.",
         },

@@ -11,7 +11,7 @@ mod fr;
 mod it;
 mod nl;
 
-use chrono::{Datelike as _, NaiveDate};
+use chrono::{Datelike as _, NaiveDate, NaiveDateTime, Timelike as _};
 use serde::Serialize;
 
 use crate::model::Language;
@@ -30,6 +30,8 @@ pub(super) struct Words {
     date: &'static str,
     /// A day without its year, for a story that is older than yesterday.
     day: &'static str,
+    /// A day with its year.
+    day_of_year: &'static str,
     /// The day before the edition's.
     yesterday: &'static str,
     /// A time of day with `{hour}`, `{minute}`.
@@ -52,7 +54,7 @@ pub(super) struct Words {
     sources: [&'static str; 2],
     /// `{stories}` from `{sources}`.
     counts: &'static str,
-    /// How long reading takes, in minutes: one and several.
+    /// How long reading takes, with `{count}` minutes: one and several.
     reading_time: [&'static str; 2],
     /// The link to the stories of a section that a mail has no room for, with `{count}`: one and several.
     more_online: [&'static str; 2],
@@ -159,16 +161,6 @@ impl Words {
         first.chain(letters.as_str().chars()).collect()
     }
 
-    /// “20 November”, with its year when that is not `this_year`.
-    pub(super) fn day(&self, date: NaiveDate, this_year: i32) -> String {
-        let day = self.fill_date(self.day, date);
-        if date.year() == this_year {
-            day
-        } else {
-            format!("{day} {}", date.year())
-        }
-    }
-
     fn fill_date(&self, pattern: &str, date: NaiveDate) -> String {
         let day = match date.day() {
             1 => self.first.to_owned(),
@@ -180,22 +172,16 @@ impl Words {
             .replace("{year}", &date.year().to_string())
     }
 
-    /// A moment of `date`, as somebody would say it on the day `today`.
-    pub(super) fn moment(
-        &self,
-        date: NaiveDate,
-        hour: u32,
-        minute: u32,
-        today: NaiveDate,
-    ) -> String {
-        let time = self.time(hour, minute);
-        if date == today {
-            time
-        } else if Some(date) == today.pred_opt() {
-            format!("{}{}{time}", self.yesterday, self.comma)
-        } else {
-            format!("{}{}{time}", self.day(date, today.year()), self.comma)
-        }
+    /// A moment, as somebody would say it on the day `today`; in full where nobody knows on which day it will be read.
+    pub(super) fn moment(&self, at: NaiveDateTime, today: Option<NaiveDate>) -> String {
+        let (date, time) = (at.date(), self.time(at.hour(), at.minute()));
+        let day = match today {
+            Some(today) if date == today => return time,
+            Some(today) if Some(date) == today.pred_opt() => self.yesterday.to_owned(),
+            Some(today) if date.year() == today.year() => self.fill_date(self.day, date),
+            _ => self.fill_date(self.day_of_year, date),
+        };
+        format!("{day}{}{time}", self.comma)
     }
 
     fn time(&self, hour: u32, minute: u32) -> String {
@@ -252,9 +238,9 @@ impl Words {
             .replace("{sources}", &self.count(sources, self.sources))
     }
 
-    /// “4 minute read”.
+    /// “4-minute read”.
     pub(super) fn reading_time(&self, minutes: usize) -> String {
-        self.count(minutes, self.reading_time)
+        self.fill_count(self.form(minutes, self.reading_time), minutes)
     }
 
     /// That a section has `stories` more; `online` where they can be read there.
@@ -345,8 +331,9 @@ mod tests {
     #[test]
     fn a_moment_is_told_as_on_the_day_of_the_edition() {
         let today = day(2026, 1, 2);
+        let at = |date: NaiveDate, hour, minute| date.and_hms_opt(hour, minute, 0).unwrap();
         assert_eq!(
-            all(|words| words.moment(today, 6, 5, today)),
+            all(|words| words.moment(at(today, 6, 5), Some(today))),
             [
                 "6:05 Uhr",
                 "06:05",
@@ -356,19 +343,26 @@ mod tests {
                 "06:05"
             ]
         );
+        assert_eq!(
+            all(|words| words.moment(at(day(2025, 12, 24), 0, 0), Some(today))),
+            [
+                "24. Dezember 2025, 0:00 Uhr",
+                "24 December 2025, 00:00",
+                "24 décembre 2025, 0\u{a0}h\u{a0}00",
+                "24 de diciembre de 2025, 0:00",
+                "24 dicembre 2025, 0:00",
+                "24 december 2025, 00:00"
+            ]
+        );
         let german = words(Language::De);
-        assert_eq!(
-            german.moment(day(2026, 1, 1), 18, 30, today),
-            "gestern, 18:30 Uhr"
-        );
-        assert_eq!(
-            german.moment(day(2025, 12, 24), 0, 0, today),
-            "24. Dezember 2025, 0:00 Uhr"
-        );
-        assert_eq!(
-            words(Language::Es).moment(day(2026, 3, 3), 9, 0, day(2026, 5, 1)),
-            "3 de marzo, 9:00"
-        );
+        let yesterday = at(day(2026, 1, 1), 18, 30);
+        for (today, told) in [
+            (Some(today), "gestern, 18:30 Uhr"),
+            (Some(day(2026, 5, 1)), "1. Januar, 18:30 Uhr"),
+            (None, "1. Januar 2026, 18:30 Uhr"),
+        ] {
+            assert_eq!(german.moment(yesterday, today), told);
+        }
     }
 
     #[test]
@@ -378,7 +372,7 @@ mod tests {
             [
                 "1 Meldung aus 1 Quelle",
                 "1 story from 1 source",
-                "1 article de 1 source",
+                "1 article, 1 source",
                 "1 noticia de 1 fuente",
                 "1 notizia da 1 fonte",
                 "1 bericht uit 1 bron",
@@ -389,13 +383,13 @@ mod tests {
             [
                 "2 Meldungen aus 3 Quellen",
                 "2 stories from 3 sources",
-                "2 articles de 3 sources",
+                "2 articles, 3 sources",
                 "2 noticias de 3 fuentes",
                 "2 notizie da 3 fonti",
                 "2 berichten uit 3 bronnen",
             ]
         );
-        assert_eq!(words(Language::Fr).counts(0, 0), "0 article de 0 source");
+        assert_eq!(words(Language::Fr).counts(0, 0), "0 article, 0 source");
         assert_eq!(
             words(Language::De).counts(0, 0),
             "0 Meldungen aus 0 Quellen"

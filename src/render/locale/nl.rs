@@ -6,7 +6,7 @@ pub(super) const WORDS: Words = Words {
     labels: Labels {
         colon: ":",
         update: "Update",
-        paid: "betaald",
+        paid: "voor abonnees",
         sponsored: "Advertentie",
         also: "Ook bij",
         discussion: "Discussie",
@@ -44,6 +44,7 @@ pub(super) const WORDS: Words = Words {
     first: "1",
     date: "{weekday} {day} {month} {year}",
     day: "{day} {month}",
+    day_of_year: "{day} {month} {year}",
     yesterday: "gisteren",
     time: "{hour}:{minute}",
     padded_hour: true,
@@ -55,7 +56,7 @@ pub(super) const WORDS: Words = Words {
     stories: ["bericht", "berichten"],
     sources: ["bron", "bronnen"],
     counts: "{stories} uit {sources}",
-    reading_time: ["minuut leestijd", "minuten leestijd"],
+    reading_time: ["{count} minuut leestijd", "{count} minuten leestijd"],
     more_online: [
         "Nog {count} bericht in de browser",
         "Nog {count} berichten in de browser",
@@ -74,7 +75,7 @@ pub(super) const WORDS: Words = Words {
             text: "Iemand heeft dit adres aangemeld voor {title}. Was u dat, bevestig het dan alstublieft.",
         },
         confirm: "Abonnement bevestigen",
-        expiry: "De link werkt tot {date}. Was u het niet, dan hoeft u niets te doen: u ontvangt geen andere e-mail en het adres wordt verwijderd.",
+        expiry: "De link werkt tot en met {date}. Was u het niet, dan hoeft u niets te doen: u ontvangt geen andere e-mail en het adres wordt verwijderd.",
         welcome: LetterWords {
             subject: "Welkom bij {title}",
             heading: "Welkom",
