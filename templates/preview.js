@@ -71,7 +71,7 @@ function draw() {
   byId("sizes").textContent = `Whole mail ${(look.mail_bytes / 1000).toFixed(1)} KB, ${look.lines} lines of text`;
   byId("checks").replaceChildren(...look.checks.map((check) => {
     const bad = check.problems.length > 0;
-    const item = element("li", check.rule, bad ? (check.is_grave ? "bad" : "note") : "good");
+    const item = element("li", check.rule, bad ? (check.weight === "untidy" ? "note" : "bad") : "good");
     for (const problem of check.problems.slice(0, 5)) item.append(element("small", problem));
     if (check.problems.length > 5) item.append(element("small", `and ${check.problems.length - 5} more`));
     return item;

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::line;
 use super::report::{count, moment};
 use crate::config::Config;
-use crate::model::Location;
+use crate::model::{Language, Location};
+use crate::render::template_problems;
 use crate::schedule;
 use crate::store::Store;
 
@@ -26,6 +27,27 @@ struct Finding {
     what: &'static str,
     well: bool,
     says: String,
+}
+
+/// Whether every kind of mail can be made, and would reach its readers as it is meant.
+fn mails(config: &Config) -> Vec<Finding> {
+    let finding = |well, says| Finding {
+        what: "mails",
+        well,
+        says,
+    };
+    let problems = template_problems(&config.newsletter, &config.theme);
+    if problems.is_empty() {
+        let says = format!(
+            "digest, letters and page can be made in {}",
+            Language::known()
+        );
+        return vec![finding(true, says)];
+    }
+    let problems = problems.iter();
+    problems
+        .map(|problem| finding(false, problem.to_string()))
+        .collect()
 }
 
 impl Check {
@@ -74,6 +96,7 @@ impl Check {
                 says,
             });
         }
+        findings.extend(mails(config));
         findings.extend(
             match Store::open_for_rehearsal(&config.store, &config.newsletter.id).await {
                 Ok(store) => stored(config, &store).await?,

@@ -20,6 +20,7 @@ mod subscribers;
 mod templates;
 mod terminal;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
@@ -150,13 +151,13 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
     let config = config::load(&path)?;
     match command {
         Command::Init(_) | Command::Templates(_) => Ok(DONE),
-        Command::Preview(preview) => preview.run(config, &path).await,
+        Command::Preview(preview) => preview.run(config.with_templates()?, &path).await,
         Command::Explain(explain) => explain.run(&config).await,
-        Command::Send(send) => send.run(&config).await,
+        Command::Send(send) => send.run(&config.with_templates()?).await,
         Command::Collect(collect) => collect.run(&config).await,
         Command::Feeds(feeds) => feeds.run(&config, &path).await,
         Command::Subscribers(subscribers) => subscribers.run(&config).await,
-        Command::Check(check) => check.run(&config, &path).await,
+        Command::Check(check) => check.run(&config.with_templates()?, &path).await,
     }
 }
 
@@ -167,15 +168,16 @@ fn now(config: &Config, at: Option<DateTime<Utc>>) -> DateTime<Utc> {
 
 fn log_to_stderr(verbose: u8) {
     let level = match verbose {
-        0 => "warn",
-        1 => "warn,tidings=info",
-        _ => "info,tidings=debug",
+        0 => "warn,html5ever=error",
+        1 => "warn,tidings=info,html5ever=error",
+        _ => "info,tidings=debug,html5ever=error",
     };
     let filter = tracing_subscriber::EnvFilter::new(level);
     // A second subscriber in one process (tests) is no reason to stop.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .try_init();
 }
 

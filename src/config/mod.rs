@@ -11,6 +11,7 @@ mod problem;
 mod rank;
 mod read;
 mod secret;
+mod templates;
 mod theme;
 mod values;
 
@@ -26,7 +27,9 @@ pub use secret::{Secret, secret};
 
 use crate::collect::FetchOptions;
 use crate::deliver::DeliveryOptions;
-use crate::model::{Audience, BlockPlan, Cadence, Feed, FeedKey, NewSubscriber, Newsletter, Topic};
+use crate::model::{
+    Audience, BlockPlan, Cadence, Feed, FeedKey, Language, NewSubscriber, Newsletter, Topic,
+};
 use crate::rank::Options;
 use crate::render::Theme;
 use crate::store::StoreUrl;
@@ -56,7 +59,7 @@ pub struct Config {
     pub memory: TimeDelta,
     /// How mails look.
     pub theme: Theme,
-    /// The folder of the publisher's own templates.
+    /// The folder of the publisher's own templates, which [`Config::with_templates`] reads.
     pub templates: Option<PathBuf>,
     /// What the publisher puts between the sections.
     pub blocks: Vec<BlockPlan>,
@@ -235,7 +238,12 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
 
     let (collect, keep) = feed::collect_options(root.table("collect"));
     let (mut options, memory) = rank::rank_options(root.table("rank"), context.weights);
-    let (theme, templates) = theme::theme(root.table("theme"), newsletter.as_ref(), folder);
+    let language = newsletter.as_ref().map(|newsletter| newsletter.language);
+    let (theme, templates) = theme::theme(
+        root.table("theme"),
+        language.unwrap_or(Language::De),
+        folder,
+    );
     let store = delivery::store_url(root.table("store"), folder);
     let delivery = delivery::delivery(root.table("delivery"), folder);
     root.done();

@@ -55,11 +55,6 @@ impl<'t> Problems<'t> {
         self.found.borrow_mut().push((start, problem));
     }
 
-    /// Notes a problem of another file, which a key at `at` names.
-    pub(super) fn add_elsewhere(&self, at: Range<usize>, problem: Problem) {
-        self.found.borrow_mut().push((at.start, problem));
-    }
-
     /// All problems, in the order of the text.
     pub(super) fn into_sorted(self) -> Vec<Problem> {
         let mut found = self.found.into_inner();
@@ -148,11 +143,6 @@ impl<'a, 't> Table<'a, 't> {
     ) {
         self.problems
             .add(Some(span), &self.full_name(key), what, hint);
-    }
-
-    /// Notes a problem of a file that a value names.
-    pub(super) fn wrong_elsewhere(&self, found: &Found<'_, '_>, problem: Problem) {
-        self.problems.add_elsewhere(found.span.clone(), problem);
     }
 
     /// The text of `key`, when it is there and is text, parsed by `parse`.

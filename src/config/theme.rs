@@ -1,35 +1,25 @@
 //! The section about how mails look.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::Problem;
-use super::read::{Found, Table};
+use super::read::Table;
 use super::values::web_url;
-use crate::model::{Language, Newsletter};
-use crate::render::{Color, Images, Layout, Logo, Palette, Theme, template_problems};
+use crate::model::Language;
+use crate::render::{Color, Images, Layout, Logo, Palette, Theme};
 
 /// What the narrowest phone has beside the margins, in pixels.
 const WIDEST: i64 = 280;
 
-/// Reads the section. Templates of the publisher's are tried with `newsletter`, which is absent when there are problems
-/// with it.
+/// Reads the section, whose words are in `language`, and names the folder with the publisher's own templates.
 pub(super) fn theme(
     mut table: Table<'_, '_>,
-    newsletter: Option<&Newsletter>,
+    language: Language,
     folder: &Path,
 ) -> (Theme, Option<PathBuf>) {
     let default = Theme::default();
-    let light = palette(table.table("light"), Palette::LIGHT);
-    let dark = Palette::DARK.with_accent_of(light.accent);
-    let dark = palette(
-        table.table("dark"),
-        if light.accent == Palette::LIGHT.accent {
-            Palette::DARK
-        } else {
-            dark
-        },
-    );
+    let light = palette(table.table("light"), Palette::LIGHT, None);
+    let accent = Some(light.accent).filter(|accent| *accent != Palette::LIGHT.accent);
+    let dark = palette(table.table("dark"), Palette::DARK, accent);
     let fonts = "Names with commas between them, the kind of font last: \"Georgia, Times New Roman, serif\".";
     let serif = table.parsed("serif", fonts, font_list);
     let sans = table.parsed("sans", fonts, font_list);
@@ -52,8 +42,7 @@ pub(super) fn theme(
     let line = "A line with {{ headlines }}, {{ next }}, {{ title }}, {{ date }}, {{ counts }} or {{ stories }} in it.";
     let subject = table.text("subject", line);
     let preheader = table.text("preheader", line);
-    let language = newsletter.map(|newsletter| newsletter.language);
-    let mut theme = default.with_texts(&header, &footer, language.unwrap_or(Language::De));
+    let mut theme = default.with_texts(&header, &footer, language);
     theme.light = light;
     theme.dark = dark;
     theme.serif = serif.unwrap_or(theme.serif);
@@ -77,65 +66,8 @@ pub(super) fn theme(
     });
     let hint = "A folder with templates; `tidings templates FOLDER` writes ours into one.";
     let templates = table.text("templates", hint);
-    let templates = templates.map(|name| folder.join(name));
-    let theme = match (&templates, table.get("templates")) {
-        (Some(folder), Some(found)) => with_templates(theme, &table, &found, newsletter, folder),
-        _ => theme,
-    };
     table.done();
-    (theme, templates)
-}
-
-/// The theme with the templates of `folder`, which `found` names. What is wrong with them is told by file, line and column.
-fn with_templates(
-    theme: Theme,
-    table: &Table<'_, '_>,
-    found: &Found<'_, '_>,
-    newsletter: Option<&Newsletter>,
-    folder: &Path,
-) -> Theme {
-    let sources = match template_sources(folder) {
-        Ok(sources) => sources,
-        Err(error) => {
-            let hint = "Make the folder with `tidings templates FOLDER`.";
-            table.wrong(found, format!("cannot be read: {error}"), hint);
-            return theme;
-        }
-    };
-    let (theme, errors) = match theme.clone().with_templates(&sources) {
-        Ok(theme) => {
-            let problems = newsletter.map(|newsletter| template_problems(newsletter, &theme));
-            (theme, problems.unwrap_or_default())
-        }
-        Err(errors) => (theme, errors),
-    };
-    for error in errors {
-        let problem = Problem {
-            file: Some(folder.join(&error.name)),
-            line: error.line,
-            column: error.column,
-            what: error.what,
-            ..Problem::default()
-        };
-        table.wrong_elsewhere(found, problem);
-    }
-    theme
-}
-
-/// The templates of a folder, by name.
-fn template_sources(folder: &Path) -> std::io::Result<BTreeMap<String, String>> {
-    let mut sources = BTreeMap::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        if let (Some(name), Some("html" | "txt")) = (name, extension) {
-            let source = std::fs::read_to_string(&path)
-                .map_err(|error| std::io::Error::other(format!("{name}: {error}")))?;
-            sources.insert(name.to_owned(), source);
-        }
-    }
-    Ok(sources)
+    (theme, templates.map(|name| folder.join(name)))
 }
 
 /// Whether stories have pictures, and by way of what.
@@ -171,14 +103,19 @@ fn images(table: &mut Table<'_, '_>) -> Images {
     }
 }
 
-/// Colours over `default`. Text that cannot be read on its paper is a problem.
-fn palette(mut table: Table<'_, '_>, default: Palette) -> Palette {
+/// Colours over `default`, whose accent is made of `accent` where there is one. Text that cannot be read on its paper is a
+/// problem.
+fn palette(mut table: Table<'_, '_>, default: Palette, accent: Option<Color>) -> Palette {
     let mut color = |key, otherwise| {
         let hint = "Write it as red, green and blue: \"#9a3412\".";
         table.parsed(key, hint, Color::parse).unwrap_or(otherwise)
     };
+    let paper = color("paper", default.paper);
+    let default = accent.map_or(default, |accent| {
+        Palette { paper, ..default }.with_accent_of(accent)
+    });
     let palette = Palette {
-        paper: color("paper", default.paper),
+        paper,
         ink: color("ink", default.ink),
         text: color("text", default.text),
         grey: color("grey", default.grey),

@@ -1,8 +1,10 @@
 //! Tries a theme before a mail goes out with it.
 
 use chrono::DateTime;
+use dom_query::Document;
 
 use super::letter::{FactList, confirmation, goodbye, report, welcome};
+use super::lint::{Rendered, Weight, has_link, lacking_lines, lint, visible_text};
 use super::templates::TemplateError;
 use super::{Theme, digest, page, specimen};
 use crate::model::{Audience, Language, Letter, Newsletter, PersonalLinks};
@@ -10,17 +12,14 @@ use crate::model::{Audience, Language, Letter, Newsletter, PersonalLinks};
 /// Stands for a personal link where a letter has one.
 const LINK: &str = "https://example.org/link-of-a-reader";
 
-/// What is wrong with the publisher's own templates: what cannot be filled in, and what every mail must have and
-/// theirs lack. Nothing, when there are none.
+/// What is wrong with the templates of `theme`, the publisher's own or ours, in `newsletter`: what cannot be filled in, what
+/// every mail must have and theirs lack, and what would keep a mail from its readers.
 pub fn template_problems(newsletter: &Newsletter, theme: &Theme) -> Vec<TemplateError> {
-    if theme.own.is_none() {
-        return Vec::new();
-    }
     let mut problems = Vec::new();
     for language in Language::ALL {
         for made in tried(newsletter, theme, language) {
             match made {
-                Ok(made) => problems.extend(lacking(&made, newsletter)),
+                Ok(made) => problems.extend(made.problems(newsletter)),
                 Err(error) => problems.push(match error.downcast::<TemplateError>() {
                     Ok(error) => error,
                     Err(error) => TemplateError::in_mail("templates", format!("{error:#}")),
@@ -33,12 +32,12 @@ pub fn template_problems(newsletter: &Newsletter, theme: &Theme) -> Vec<Template
     problems
 }
 
-/// What came of a kind of template: its name, what it made with the extension of its file, and whether that must have a
-/// personal link.
-struct Tried {
-    name: &'static str,
-    bodies: Vec<(&'static str, String)>,
-    has_link: bool,
+/// What came of a kind of template.
+enum Tried {
+    Digest(Letter),
+    /// Whether it must have a personal link.
+    Letter(Letter, bool),
+    Page(String),
 }
 
 /// One of each kind.
@@ -51,63 +50,94 @@ fn tried(newsletter: &Newsletter, theme: &Theme, language: Language) -> Vec<anyh
     let links = PersonalLinks {
         unsubscribe: LINK.to_owned(),
     };
-    let both = |html, text| vec![("html", html), ("txt", text)];
     let digests = [&full, &empty].map(|edition| {
         let digest = digest(newsletter, theme, edition, &audience)?;
-        Ok(Tried {
-            name: "digest",
-            bodies: both(digest.html.fill(&links), digest.text.fill(&links)),
-            has_link: true,
-        })
+        Ok(Tried::Digest(Letter {
+            html: digest.html.fill(&links),
+            text: digest.text.fill(&links),
+            subject: digest.subject,
+        }))
     });
     let pages = [&full, &empty].map(|edition| {
-        Ok(Tried {
-            name: "page",
-            bodies: vec![("html", page(newsletter, theme, edition, &audience)?)],
-            has_link: false,
-        })
+        let page = page(newsletter, theme, edition, &audience)?;
+        Ok(Tried::Page(page))
     });
-    let letter = |letter: anyhow::Result<Letter>, has_link| {
-        let letter = letter?;
-        Ok(Tried {
-            name: "letter",
-            bodies: both(letter.html, letter.text),
-            has_link,
-        })
-    };
     let facts = FactList {
         title: "Feeds".to_owned(),
         facts: vec!["All of them were read.".to_owned()],
     };
     let letters = [
-        letter(confirmation(newsletter, theme, language, LINK, at), true),
-        letter(welcome(newsletter, theme, language, Some(at), LINK), true),
-        letter(goodbye(newsletter, theme, language, Some(LINK)), true),
-        letter(report(newsletter, theme, "All is well", vec![facts]), false),
+        (confirmation(newsletter, theme, language, LINK, at), true),
+        (welcome(newsletter, theme, language, Some(at), LINK), true),
+        (goodbye(newsletter, theme, language, Some(LINK)), true),
+        (report(newsletter, theme, "All is well", vec![facts]), false),
     ];
+    let letters = letters.map(|(letter, has_link)| Ok(Tried::Letter(letter?, has_link)));
     digests.into_iter().chain(pages).chain(letters).collect()
 }
 
-/// A mail without a way out or an imprint may not be sent (RFC 8058; § 5 DDG).
-fn lacking(made: &Tried, newsletter: &Newsletter) -> Vec<TemplateError> {
-    let mut problems = Vec::new();
-    for (extension, body) in &made.bodies {
-        let name = format!("{}.{extension}", made.name);
-        if made.has_link && !body.contains(LINK) {
-            let what = match made.name {
-                "digest" => "lacks the way to unsubscribe: `mail.links` has it as its last link",
-                _ => "lacks a personal link: `mail.links` and `letter.buttons` have them",
-            };
-            problems.push(TemplateError::in_mail(&name, what));
-        }
-        let has_line = |line: &String| {
-            let mut words = line.split(|c: char| !c.is_alphanumeric());
-            words.all(|word| body.contains(word))
+impl Tried {
+    /// What keeps it from going out. A mail without a way out or an imprint may not be sent (RFC 8058; § 5 DDG).
+    fn problems(&self, newsletter: &Newsletter) -> Vec<TemplateError> {
+        let (name, letter) = match self {
+            Self::Digest(letter) => ("digest", letter),
+            Self::Letter(letter, _) => ("letter", letter),
+            Self::Page(html) => {
+                let shown = visible_text(&Document::from(html.as_str()));
+                return lacking_imprint("page.html", &shown, newsletter);
+            }
         };
-        if !newsletter.imprint.iter().all(has_line) {
-            let what = "lacks the imprint: `mail.imprint` has its lines";
-            problems.push(TemplateError::in_mail(&name, what));
+        let (html, text) = (format!("{name}.html"), format!("{name}.txt"));
+        let page = Document::from(letter.html.as_str());
+        let mut problems = lacking_imprint(&html, &visible_text(&page), newsletter);
+        problems.extend(lacking_imprint(&text, &letter.text, newsletter));
+        let lacks = match self {
+            Self::Digest(_) => {
+                "lacks the way to unsubscribe, as a link that can be seen: `mail.links` has it as its last link"
+            }
+            _ => {
+                "lacks a personal link that can be seen: `mail.links` and `letter.buttons` have them"
+            }
+        };
+        if !matches!(self, Self::Letter(_, false)) {
+            for (name, has_link) in [
+                (&html, has_link(&page, LINK)),
+                (&text, letter.text.contains(LINK)),
+            ] {
+                if !has_link {
+                    problems.push(TemplateError::in_mail(name, lacks));
+                }
+            }
         }
+        if problems.is_empty() {
+            let mail = Rendered {
+                subject: &letter.subject,
+                html: &letter.html,
+                text: &letter.text,
+                unsubscribe: None,
+            };
+            let checks = lint(newsletter, mail).into_iter();
+            for check in checks.filter(|check| check.weight == Weight::Fatal) {
+                let told = check.problems.first().map(|problem| {
+                    TemplateError::in_mail(
+                        &html,
+                        format!("“{}” does not hold: {problem}", check.rule),
+                    )
+                });
+                problems.extend(told);
+            }
+        }
+        problems
     }
-    problems
+}
+
+fn lacking_imprint(name: &str, shown: &str, newsletter: &Newsletter) -> Vec<TemplateError> {
+    let lacking = lacking_lines(&newsletter.imprint, shown);
+    let told = lacking.first().map(|line| {
+        TemplateError::in_mail(
+            name,
+            format!("lacks “{line}” of the imprint: `mail.imprint` has its lines"),
+        )
+    });
+    told.into_iter().collect()
 }

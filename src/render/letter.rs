@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::locale::{LetterWords, Words, words};
 use super::templates::{self, LetterHtml, LetterText};
 use super::view::{FooterLink, Mail};
-use super::{Theme, inlined, text};
+use super::{Theme, styled, text};
 use crate::model::{Language, Letter, Newsletter};
 
 /// What a letter has between masthead and footer.
@@ -172,7 +172,7 @@ fn finished(
         mail: &mail,
         letter,
     };
-    let html = inlined(&templates::fill(own, "letter.html", &page)?)?;
+    let html = styled(theme, "letter.html", &page)?;
     let page = LetterText {
         words: &words.labels,
         mail: &mail,

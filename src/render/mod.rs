@@ -17,6 +17,7 @@ mod locale;
 mod markdown;
 mod page;
 mod picture;
+mod sheet;
 mod specimen;
 mod story;
 mod subject;
@@ -29,6 +30,7 @@ mod view;
 use std::sync::LazyLock;
 
 use anyhow::Context as _;
+use askama::Template;
 pub use budget::{HTML_BUDGET, encoded_size};
 pub use check::template_problems;
 pub use color::Color;
@@ -37,6 +39,7 @@ pub use feed::{atom, json_feed};
 use locale::words;
 pub use markdown::markdown_problems;
 pub use page::{markdown, page};
+use serde::Serialize;
 use story::{Medium, StoryView};
 use subject::Facts;
 use templates::{DigestHtml, DigestText};
@@ -72,7 +75,7 @@ pub fn digest(
             mail: &mail,
             digest,
         };
-        inlined(&templates::fill(theme.own.as_ref(), "digest.html", &page)?)
+        styled(theme, "digest.html", &page)
     })?;
     view.number(words);
     let page = DigestText {
@@ -112,10 +115,20 @@ fn lines(
     theme.lines.compose(facts, &headlines)
 }
 
-/// `html` with the rules of its style sheet on its elements.
-fn inlined(html: &str) -> anyhow::Result<String> {
+/// The HTML that the template `name` makes of `page`, with the rules of its style sheet on its elements.
+fn styled<T: Template + Serialize>(
+    theme: &Theme,
+    name: &'static str,
+    page: &T,
+) -> anyhow::Result<String> {
+    let html = templates::fill(theme.own.as_ref(), name, page)?;
+    if theme.own.is_some()
+        && let Some(problem) = sheet::problem(&html)
+    {
+        return Err(TemplateError::in_mail(name, problem).into());
+    }
     INLINER
-        .inline(html)
+        .inline(&html)
         .context("putting the styles onto their elements")
 }
 

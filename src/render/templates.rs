@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context as _;
 use askama::Template;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde::Serialize;
 
 use super::letter::LetterView;
@@ -171,6 +171,7 @@ impl OwnTemplates {
     pub(super) fn new(own: &BTreeMap<String, String>) -> Result<Self, Vec<TemplateError>> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        templates.set_fuel(Some(FUEL));
         templates.add_filter("wrapped", |text: String, first: String, rest: String| {
             text::wrapped(&text, &first, &rest)
         });
@@ -187,7 +188,9 @@ impl OwnTemplates {
         );
         for (name, source) in all {
             let is_known = TEMPLATES.iter().any(|(known, _)| *known == name);
-            if !is_known && !name.starts_with('_') {
+            let mentions = format!("\"{name}\"");
+            let is_mentioned = || own.values().any(|source| source.contains(&mentions));
+            if !is_known && (!name.starts_with('_') || !is_mentioned()) {
                 errors.push(TemplateError::unused(name));
             }
             if let Err(error) = templates.add_template_owned(name.to_owned(), source.to_owned()) {
@@ -213,8 +216,16 @@ pub(super) fn fill<T: Template + Serialize>(
         Some(own) => {
             let template = own.templates.get_template(name);
             let filled = template.and_then(|template| template.render(Serde(page)));
+            if filled.as_ref().is_ok_and(|filled| filled.len() > MAX_BYTES) {
+                let what = format!("makes more than {MAX_BYTES} bytes");
+                return Err(TemplateError::in_mail(name, what).into());
+            }
             filled.map_err(|error| {
                 let mut told = TemplateError::of(&error, name);
+                if told.what == ErrorKind::OutOfFuel.to_string() {
+                    (told.line, told.column) = (None, None);
+                    told.what = "does not come to an end".to_owned();
+                }
                 if told.what.ends_with("is undefined") {
                     told.what.push_str(&suggestion(&told.what, page));
                 }
@@ -223,6 +234,13 @@ pub(super) fn fill<T: Template + Serialize>(
         }
     }
 }
+
+/// What a template may do, in instructions and in pieces of 64 bytes that it makes: twenty times of what a mail of 200
+/// stories takes.
+const FUEL: u64 = 1_000_000;
+
+/// What a template may make, in bytes: forty times of what a mail can be.
+const MAX_BYTES: usize = 4_000_000;
 
 /// What somebody may have meant who named a value that is not there: `what` is “`mail.titel` is undefined”.
 fn suggestion(what: &str, page: &impl Serialize) -> String {
@@ -325,6 +343,12 @@ impl TemplateError {
 
     fn unused(name: &str) -> Self {
         let pages = TEMPLATES.map(|(name, _)| name);
+        let distance = |known: &&str| strsim::levenshtein(known, name);
+        let nearest = pages.into_iter().min_by_key(distance);
+        if let Some(nearest) = nearest.filter(|nearest| distance(nearest) <= 2) {
+            let what = format!("is used by nothing (did you mean `{nearest}`?)");
+            return Self::in_mail(name, what);
+        }
         let pages: Vec<&str> = pages
             .into_iter()
             .filter(|name| !name.starts_with('_'))

@@ -253,7 +253,7 @@ fn the_layout_has_no_side_of_its_own() {
         mail: &mail,
         digest: &digest,
     };
-    let html = inlined(&templates::fill(None, "digest.html", &page).unwrap()).unwrap();
+    let html = styled(&theme, "digest.html", &page).unwrap();
     assert_eq!(
         html.matches("dir=\"rtl\"").count(),
         2,
@@ -381,18 +381,18 @@ fn a_wrong_template_is_told_with_its_place() {
         (
             "digset.html",
             String::new(),
-            "digset.html: is used by nothing: mails are made of digest.html, digest.txt, letter.html, letter.txt, page.html, and the names of their parts begin with “_”",
+            "digset.html: is used by nothing (did you mean `digest.html`?)",
         ),
         (
             "digest.txt",
             "nur Text".to_owned(),
-            "digest.txt: lacks the imprint: `mail.imprint` has its lines\n\
-             digest.txt: lacks the way to unsubscribe: `mail.links` has it as its last link",
+            "digest.txt: lacks the way to unsubscribe, as a link that can be seen: `mail.links` has it as its last link\n\
+             digest.txt: lacks “Muster Verlag” of the imprint: `mail.imprint` has its lines",
         ),
         (
             "letter.txt",
             "{% for line in mail.imprint %}{{ line }}{% endfor %}".to_owned(),
-            "letter.txt: lacks a personal link: `mail.links` and `letter.buttons` have them",
+            "letter.txt: lacks a personal link that can be seen: `mail.links` and `letter.buttons` have them",
         ),
     ] {
         assert_eq!(problem(name, &source), told, "{source}");

@@ -48,7 +48,7 @@ fn with_a_wrong_template_nothing_goes_out() {
         let told = project.run(&[command]).expect(2);
         assert_eq!(
             told.stderr,
-            "config.toml has 1 problem:\n\n  \
+            "mine has 1 problem:\n\n  \
              mine/_story.html, line 2, column 6: `story.titel` is undefined (did you mean `title`?).\n"
         );
     }
@@ -57,10 +57,113 @@ fn with_a_wrong_template_nothing_goes_out() {
     project.edit_config("templates = \"mine\"", "templates = \"nowhere\"");
     let told = project.run(&["check"]).expect(2);
     assert!(
-        told.stderr.contains("theme.templates: cannot be read")
+        told.stderr.contains("nowhere: cannot be read")
             && told.stderr.contains("tidings templates FOLDER"),
         "{}",
         told.stderr
+    );
+}
+
+#[test]
+fn a_template_without_an_end_or_a_way_out_is_refused() {
+    let project = Project::shipped();
+    project
+        .run(&["templates", "mine", "_mail.html", "_style.html"])
+        .expect(0);
+    project.edit_config("# templates = \"templates/theme\"", "templates = \"mine\"");
+    let ours = |name: &str| std::fs::read_to_string(project.path("mine").join(name)).unwrap();
+    let (mail, style) = (ours("_mail.html"), ours("_style.html"));
+    let ways = "<p class=\"ways\">";
+    let endless = "{% for a in range(10000) %}{% for b in range(10000) %}{% for c in range(10000) %}{% endfor %}{% endfor %}{% endfor %}</body>";
+    for (file, from, to, told) in [
+        (
+            "_mail.html",
+            ways,
+            "<p style=\"display: none\">",
+            "digest.html: lacks the way to unsubscribe",
+        ),
+        (
+            "_mail.html",
+            "<a class=\"link\" href=\"{{ link.url }}\">{{ link.label }}</a>",
+            "{{ link.url }}",
+            "lacks the way to unsubscribe",
+        ),
+        (
+            "_mail.html",
+            "<span",
+            "<span hidden",
+            "lacks “Muster Verlag GmbH, Beispielweg 1, 12345 Musterstadt” of the imprint",
+        ),
+        (
+            "_mail.html",
+            "</body>",
+            endless,
+            "_mail.html: does not come to an end",
+        ),
+        (
+            "_mail.html",
+            "</body>",
+            "<script>x()</script></body>",
+            "there is a <script>",
+        ),
+        (
+            "_mail.html",
+            "</body>",
+            &format!("{}</body>", "<p>Viel Text.</p>".repeat(6_000)),
+            "“Gmail shows it whole.” does not hold",
+        ),
+        (
+            "_style.html",
+            ".story {",
+            ".story { colour: red; {",
+            "its style sheet",
+        ),
+    ] {
+        let source = if file == "_mail.html" { &mail } else { &style };
+        assert!(source.contains(from), "{from}");
+        std::fs::write(project.path("mine").join(file), source.replace(from, to)).unwrap();
+        let ran = project.run(&["send"]).expect(2);
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        std::fs::write(project.path("mine").join(file), source).unwrap();
+    }
+    // Nobody waits for a template who wants to leave.
+    std::fs::write(project.path("mine/_mail.html"), "{% if").unwrap();
+    project.run(&["subscribers", "list"]).expect(0);
+    assert!(project.maildir().is_empty());
+}
+
+#[test]
+fn what_lies_beside_the_templates_is_not_taken_for_one() {
+    let project = Project::shipped();
+    project.run(&["templates", "mine", "_story.html"]).expect(0);
+    project.edit_config("# templates = \"templates/theme\"", "templates = \"mine\"");
+    let story = std::fs::read_to_string(project.path("mine/_story.html")).unwrap();
+    std::fs::write(project.path("mine/._story.html"), [0xff]).unwrap();
+    // As editors of other systems save it.
+    let foreign = format!("\u{feff}{}", story.replace('\n', "\r\n"));
+    std::fs::write(project.path("mine/_story.html"), foreign).unwrap();
+    project.run(&["preview", "--cadence", "daily"]).expect(0);
+    let html = std::fs::read_to_string(project.path("out/daily.html")).unwrap();
+    assert!(!html.contains('\u{feff}') && !html.contains('\r'));
+
+    std::fs::rename(
+        project.path("mine/_story.html"),
+        project.path("mine/_stroy.html"),
+    )
+    .unwrap();
+    let ran = project.run(&["check"]).expect(2);
+    assert!(
+        ran.stderr
+            .contains("mine/_stroy.html: is used by nothing (did you mean `_story.html`?)"),
+        "{}",
+        ran.stderr
+    );
+    std::fs::write(project.path("mine/_story.html"), [0xff]).unwrap();
+    let ran = project.run(&["check"]).expect(2);
+    assert!(
+        ran.stderr.contains("mine/_story.html: cannot be read"),
+        "{}",
+        ran.stderr
     );
 }
 
@@ -190,5 +293,5 @@ fn a_preview_tells_what_readers_would_hold_against_a_template() {
         .run(&["preview", "--json", "--cadence", "daily"])
         .expect(0)
         .json();
-    assert_eq!(json["editions"][0]["flaws"][0]["is_grave"], true);
+    assert_eq!(json["editions"][0]["flaws"][0]["weight"], "grave");
 }

@@ -119,13 +119,10 @@ impl Follower {
     fn load(&mut self) -> Result<Config, ConfigError> {
         loop {
             self.seen = self.watched.look();
-            let loaded = config::load(&self.path);
-            let watched = match &loaded {
-                Ok(config) => Watched::of(&self.path, config),
-                Err(error) => self.watched.clone().with_wrong(error),
-            };
+            let config = config::load(&self.path)?;
+            let watched = Watched::of(&self.path, &config);
             if watched == self.watched {
-                return loaded;
+                return config.with_templates();
             }
             self.watched = watched;
         }

@@ -18,6 +18,7 @@ use super::report::{count, moment};
 use super::terminal;
 use crate::config::Config;
 use crate::model::{Audience, Edition, Language};
+use crate::render::lint::Weight;
 use format::Format;
 use letters::LetterKind;
 
@@ -184,7 +185,7 @@ impl Preview {
 
 /// Says what mail programs or readers would hold against an edition.
 fn tell_flaws(one: &Rehearsed) {
-    for flaw in one.flaws.iter().filter(|flaw| flaw.is_grave) {
+    for flaw in one.flaws.iter().filter(|flaw| flaw.weight > Weight::Untidy) {
         let Some((first, rest)) = flaw.problems.split_first() else {
             continue;
         };

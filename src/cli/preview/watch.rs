@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::model::Location;
 
 /// The files that a preview is made of.
@@ -12,8 +12,6 @@ pub(super) struct Watched {
     config: PathBuf,
     /// The folder of the publisher's own templates.
     templates: Option<PathBuf>,
-    /// Templates that the configuration names and that are wrong.
-    wrong: Vec<PathBuf>,
     feeds: Vec<PathBuf>,
 }
 
@@ -48,26 +46,13 @@ impl Watched {
         Self {
             config: path.to_owned(),
             templates: config.templates.clone(),
-            wrong: Vec::new(),
             feeds: files.collect(),
-        }
-    }
-
-    /// The same and those that `error` is about: it may be mended there.
-    pub(super) fn with_wrong(self, error: &ConfigError) -> Self {
-        let wrong = error
-            .problems
-            .iter()
-            .filter_map(|problem| problem.file.clone());
-        Self {
-            wrong: wrong.collect(),
-            ..self
         }
     }
 
     /// How the files are now.
     pub(super) fn look(&self) -> Snapshot {
-        let mut templates: Vec<PathBuf> = self.wrong.clone();
+        let mut templates: Vec<PathBuf> = Vec::new();
         if let Some(Ok(entries)) = self.templates.as_ref().map(std::fs::read_dir) {
             templates.extend(entries.flatten().map(|entry| entry.path()));
         }

@@ -16,10 +16,22 @@ use crate::model::Newsletter;
 pub struct Check {
     /// The rule, as a sentence that holds when all is well.
     pub rule: &'static str,
-    /// Whether a mail that breaks it is worse than untidy.
-    pub is_grave: bool,
+    /// How much a mail that breaks it is to be minded.
+    pub weight: Weight,
     /// What breaks it; nothing when all is well.
     pub problems: Vec<String>,
+}
+
+/// How much a broken rule matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// It is untidy.
+    Untidy,
+    /// Some readers see or hear less than they should.
+    Grave,
+    /// The mail must not go out.
+    Fatal,
 }
 
 /// A mail as one reader gets it.
@@ -38,49 +50,58 @@ pub struct Rendered<'a> {
 /// Checks `mail`, which `newsletter` would send. All rules are there, in the same order for every mail.
 pub fn lint(newsletter: &Newsletter, mail: Rendered<'_>) -> Vec<Check> {
     let page = Document::from(mail.html);
-    let grave = |rule, problems| Check {
-        rule,
-        is_grave: true,
-        problems,
-    };
-    let untidy = |rule, problems| Check {
-        rule,
-        is_grave: false,
-        problems,
-    };
-    vec![
-        grave("Gmail shows it whole.", size(mail.html)),
-        grave(
+    use Weight::{Fatal, Grave, Untidy};
+    let rules = [
+        (Fatal, "Gmail shows it whole.", size(mail.html)),
+        (
+            Fatal,
             "Imprint and way out are in both bodies.",
-            missing(newsletter, &mail),
+            missing(newsletter, &page, &mail),
         ),
-        grave(
-            "Nothing in it acts or is dropped as if it did.",
+        (
+            Fatal,
+            "It has no script, form or frame, which mail programs drop.",
             acting(&page),
         ),
-        grave("Its styles are known everywhere.", styles(&page)),
-        grave(
+        (Grave, "Its HTML is well-formed.", malformed(&page)),
+        (Grave, "Its styles are known everywhere.", styles(&page)),
+        (
+            Grave,
             "Pictures have a size, a description and come by https.",
             pictures(&page),
         ),
-        grave("Tables say that they are layout.", tables(&page)),
-        grave("It has one title, and headings in order.", headings(&page)),
-        grave("It says its language.", languages(&page)),
-        grave(
+        (Grave, "Nothing is wider than a phone.", wide(&page)),
+        (Grave, "Tables say that they are layout.", tables(&page)),
+        (
+            Grave,
+            "It has one title, and headings in order.",
+            headings(&page),
+        ),
+        (Grave, "It says its language.", languages(&page)),
+        (
+            Grave,
             "Its letters can be read by day and by night.",
             contrast::unreadable(&page),
         ),
-        grave(
+        (
+            Grave,
             "Its text has short lines and no odd characters.",
             lines(mail.text),
         ),
-        grave("Links say where they lead.", links(&page)),
-        untidy("Links are https.", insecure_links(&page)),
-        untidy(
+        (Grave, "Links say where they lead.", links(&page)),
+        (Untidy, "Links are https.", insecure_links(&page)),
+        (
+            Untidy,
             "Its subject is one line of a mailbox.",
             subject(mail.subject),
         ),
-    ]
+    ];
+    let check = |(weight, rule, problems)| Check {
+        rule,
+        weight,
+        problems,
+    };
+    rules.map(check).into()
 }
 
 /// `text` without the places at which its words may be broken.
@@ -102,25 +123,112 @@ fn size(html: &str) -> Vec<String> {
 }
 
 /// RFC 8058 and § 5 DDG.
-fn missing(newsletter: &Newsletter, mail: &Rendered<'_>) -> Vec<String> {
-    let shown = Document::from(mail.html).text().to_string();
+fn missing(newsletter: &Newsletter, page: &Document, mail: &Rendered<'_>) -> Vec<String> {
     let mut problems = Vec::new();
-    for line in &newsletter.imprint {
-        if !shown.contains(line.as_str()) {
-            problems.push(format!("the HTML has no “{line}”"));
-        }
-        // The text may break it between words.
-        let mut words = line.split_whitespace();
-        if !words.all(|word| mail.text.contains(word)) {
-            problems.push(format!("the text has no “{line}”"));
+    for (body, shown) in [("HTML", &*visible_text(page)), ("text", mail.text)] {
+        for line in lacking_lines(&newsletter.imprint, shown) {
+            problems.push(format!("the {body} lacks “{line}” of the imprint"));
         }
     }
     if let Some(link) = mail.unsubscribe {
-        if !mail.html.replace("&amp;", "&").contains(link) {
-            problems.push("the HTML has no link to unsubscribe".to_owned());
+        if !has_link(page, link) {
+            problems.push("the HTML has no link to unsubscribe that can be seen".to_owned());
         }
         if !mail.text.contains(link) {
             problems.push("the text has no link to unsubscribe".to_owned());
+        }
+    }
+    problems
+}
+
+/// Those of `lines` that `shown` does not have as they stand, but for where their own lines end.
+pub(super) fn lacking_lines<'l>(lines: &'l [String], shown: &str) -> Vec<&'l str> {
+    let run_on = |text: &str| whole(text).split_whitespace().collect::<String>();
+    let shown = run_on(shown);
+    let lines = lines.iter().map(String::as_str);
+    lines
+        .filter(|line| !shown.contains(&run_on(line)))
+        .collect()
+}
+
+/// Whether somebody sees a link to `url`.
+pub(super) fn has_link(page: &Document, url: &str) -> bool {
+    page.select("a[href]").nodes().iter().any(|node| {
+        let is_shown = || {
+            let picture = node.descendants_it().any(|inner| inner.has_name("img"));
+            picture || !whole(&node.text()).trim().is_empty()
+        };
+        *node.attr_or("href", "") == *url && !is_hidden(node) && is_shown()
+    })
+}
+
+/// What somebody sees of a page.
+pub(super) fn visible_text(page: &Document) -> String {
+    let mut text = String::new();
+    for node in page.select("body").nodes() {
+        for inner in node.descendants_it().filter(NodeRef::is_text) {
+            if !inner.parent().is_some_and(|parent| is_hidden(&parent)) {
+                text.push_str(&inner.text());
+            }
+        }
+    }
+    text
+}
+
+/// Whether nobody sees what is in `node`: it or what it is in is left out, too small, or has no colour.
+fn is_hidden(node: &NodeRef<'_>) -> bool {
+    let hides = |node: &NodeRef<'_>| {
+        let style = node
+            .attr_or("style", "")
+            .replace(' ', "")
+            .to_ascii_lowercase();
+        let hiding = |declaration: &str| {
+            [
+                "display:none",
+                "visibility:hidden",
+                "opacity:0",
+                "mso-hide:all",
+            ]
+            .contains(&declaration)
+                || ["font-size:0", "font-size:1px", "font-size:2px"].contains(&declaration)
+        };
+        let is_unseen = ["style", "script", "title", "template"]
+            .iter()
+            .any(|name| node.has_name(name));
+        is_unseen || node.has_attr("hidden") || style.split(';').any(hiding)
+    };
+    hides(node) || node.ancestors_it(None).any(|above| hides(&above))
+}
+
+/// What a parser of HTML has to mend. Names of attributes that only some programs know are no mistake.
+fn malformed(page: &Document) -> Vec<String> {
+    let mut problems: Vec<String> = page
+        .errors
+        .borrow()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    problems.sort();
+    problems.dedup();
+    problems
+}
+
+/// The widest that the narrowest phone shows beside the margins, in pixels and in letters.
+const PHONE: (u32, usize) = (280, 36);
+
+fn wide(page: &Document) -> Vec<String> {
+    let mut problems = Vec::new();
+    for node in page.select("img[width]").nodes() {
+        let width = node.attr_or("width", "");
+        if width.parse::<u32>().is_ok_and(|width| width > PHONE.0) {
+            problems.push(format!("{} has {width} pixels", node.attr_or("src", "")));
+        }
+    }
+    let ends = |c: char| c.is_whitespace() || "-/\u{ad}\u{200b}".contains(c);
+    for word in visible_text(page).split(ends) {
+        let is_western = word.chars().all(|c| c < '\u{590}');
+        if is_western && word.chars().count() > PHONE.1 {
+            problems.push(format!("“{word}” has no place where it may be broken"));
         }
     }
     problems
@@ -408,7 +516,7 @@ mod tests {
     /// A mail that breaks no rule but those that `body` breaks.
     fn around(body: &str) -> String {
         format!(
-            "<html lang=\"de\"><head><title>x</title></head><body><table role=\"presentation\" lang=\"de\"><tr><td>\
+            "<!DOCTYPE html><html lang=\"de\"><head><title>x</title></head><body><table role=\"presentation\" lang=\"de\"><tr><td>\
              <h1>Bote</h1>{body}<p>Muster Verlag<br>Beispielweg 1, 12345 Musterstadt</p></td></tr></table></body></html>"
         )
     }
@@ -465,6 +573,18 @@ mod tests {
                 "<a href=\"http://x.example/\">x</a>",
                 "Links are https. [\"http://x.example/\"]",
             ),
+            (
+                "<img src=\"https://x.example/a.png\" alt=\"\" width=\"300\" height=\"1\">",
+                "a.png has 300 pixels",
+            ),
+            (
+                &"Rindfleischetikettierung".repeat(2),
+                "has no place where it may be broken",
+            ),
+            (
+                "<table role=\"presentation\"><p>x</p></table>",
+                "well-formed",
+            ),
         ] {
             let found = clean(&around(body));
             assert!(
@@ -484,7 +604,7 @@ mod tests {
         let html = around("");
         for (subject, text, told) in [
             ("", TEXT, "it is empty"),
-            ("x", "nur das", "the text has no “Muster Verlag”"),
+            ("x", "nur das", "the text lacks “Muster Verlag”"),
             (
                 "x",
                 &format!("{TEXT}{}", "Wort ".repeat(30)),
@@ -508,11 +628,28 @@ mod tests {
                 "{told}: {found:?}"
             );
         }
+        let url = "https://example.org/u";
+        for (way_out, is_seen) in [
+            (format!("<a href=\"{url}\">Abmelden</a>"), true),
+            (url.to_owned(), false),
+            (format!("<a href=\"{url}\"></a>"), false),
+            (format!("<!-- <a href=\"{url}\">x</a> -->"), false),
+            (
+                format!("<p style=\"display: none\"><a href=\"{url}\">x</a></p>"),
+                false,
+            ),
+        ] {
+            assert_eq!(
+                has_link(&Document::from(around(&way_out)), url),
+                is_seen,
+                "{way_out}"
+            );
+        }
         let mail = Rendered {
             subject: "x",
             html: &html,
             text: TEXT,
-            unsubscribe: Some("https://example.org/u"),
+            unsubscribe: Some(url),
         };
         assert!(problems(mail)[0].contains("the text has no link to unsubscribe"));
     }
