@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::read::Table;
-use super::values::{address, language, mailbox, not_empty, short_name, web_url};
+use super::values::{address, language, mailbox, not_empty, short_name, url_pattern, web_url};
 use crate::model::{
     Cadence, CadenceId, Keyword, Language, NewSubscriber, Newsletter, Topic, TopicId, clean_name,
 };
@@ -56,12 +56,10 @@ pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
     let url = table.parsed("url", whole, web_url);
     let pattern = "An address with {edition} in it: \"https://example.org/news/{edition}.html\".";
     let browser_url = table.parsed("browser_url", pattern, |text| {
-        let text = text.trim();
         if !text.contains(Newsletter::EDITION) {
             return Err(format!("“{text}” is the same for every edition"));
         }
-        web_url(&text.replace(Newsletter::EDITION, "edition"))?;
-        Ok(text.to_owned())
+        url_pattern(text, &[Newsletter::EDITION]).map(|(_, pattern)| pattern)
     });
     let preferences_url = table.parsed("preferences_url", whole, web_url);
     table.done();
@@ -137,6 +135,10 @@ pub(super) fn topic(mut table: Table<'_, '_>, ids: &mut Vec<String>) -> Option<T
             );
         }
         ids.push(id.clone());
+    }
+    if let (Some("top" | "end"), Some(found)) = (id.as_deref(), &found) {
+        let what = "is a place where blocks stand, not a topic";
+        table.wrong(found, what, "Give the topic another short name.");
     }
     let title = table.required("title", "The heading in the digest.", not_empty);
     let keywords = keywords(&mut table, "keywords");

@@ -31,8 +31,11 @@ use crate::model::{
     Audience, BlockPlan, Cadence, Feed, FeedKey, Language, NewSubscriber, Newsletter, Topic,
 };
 use crate::rank::Options;
-use crate::render::Theme;
+use crate::render::{Theme, encoded_size};
 use crate::store::StoreUrl;
+
+/// What the publisher's own words may have in a mail, in bytes as they go over the wire: less than half of it.
+const OWN_WORDS: usize = 40_000;
 
 /// The whole configuration, valid.
 #[derive(Debug, Clone)]
@@ -247,6 +250,24 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
     let store = delivery::store_url(root.table("store"), folder);
     let delivery = delivery::delivery(root.table("delivery"), folder);
     root.done();
+    let texts = blocks.iter().map(|(plan, _)| plan.block.text.as_str());
+    let size: usize = theme
+        .own_words()
+        .into_iter()
+        .chain(texts)
+        .map(encoded_size)
+        .sum();
+    if size > OWN_WORDS {
+        let what = format!(
+            "header, footer and blocks have {size} bytes on the wire; {OWN_WORDS} leave room for the news"
+        );
+        problems.add(
+            None,
+            "theme",
+            what,
+            "Gmail hides what is beyond 102,000 bytes of a mail, with the way out.",
+        );
+    }
 
     let mut feeds = all(feeds)?;
     let mut topics = all(topics)?;

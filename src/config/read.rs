@@ -13,7 +13,7 @@ use toml::Spanned;
 use toml::de::{DeFloat, DeInteger, DeTable, DeValue};
 
 use super::Problem;
-use super::values::not_empty;
+use super::values::{not_empty, visible};
 use crate::render::markdown_problems;
 
 /// The problems found so far, and the text that their lines are counted in.
@@ -161,7 +161,8 @@ impl<'a, 't> Table<'a, 't> {
             );
             return None;
         };
-        parse(text)
+        visible(text)
+            .and_then(|()| parse(text))
             .map_err(|what| self.wrong(&found, what, hint))
             .ok()
     }
@@ -285,7 +286,10 @@ impl<'a, 't> Table<'a, 't> {
                 .map(str::trim)
                 .filter(|text| !text.is_empty())
             {
-                Some(text) => texts.push((text.to_owned(), value.span())),
+                Some(text) => match visible(text) {
+                    Ok(()) => texts.push((text.to_owned(), value.span())),
+                    Err(what) => self.problems.add(Some(value.span()), &found.key, what, ""),
+                },
                 None => self.problems.add(
                     Some(value.span()),
                     &found.key,

@@ -356,3 +356,66 @@ fn the_feed_of_a_block_is_read_but_is_no_news() {
         Some((crate::model::FeedKey("jobs.xml".into()), 3))
     );
 }
+
+/// What is told of each problem of `text`, in a line.
+fn told(text: &str) -> Vec<String> {
+    let problems = problems(text).into_iter();
+    problems
+        .map(|problem| format!("{} {}", problem.key, problem.what))
+        .collect()
+}
+
+#[test]
+fn what_a_mail_cannot_show_is_told() {
+    for (text, wrong) in [
+        (
+            SMALL.replace("imprint", "tagline = \"a\\u0007b\"\nimprint"),
+            "newsletter.tagline has a character that nobody sees (U+0007)",
+        ),
+        (
+            format!("{SMALL}[theme]\nfooter = \"\\uE000unsubscribe\\uE001\"\n"),
+            "theme.footer has a character that nobody sees (U+E000)",
+        ),
+        (
+            format!("{SMALL}[theme]\nheader = \"[hier](/archiv)\"\n"),
+            "theme.header the link to “/archiv” leads nowhere from a mail: write its whole address, https://…",
+        ),
+        (
+            format!("{SMALL}[[block]]\ntext = \"a<br>b\"\n"),
+            "block[1].text “<br>” would be shown as it stands: a mail has no HTML of its own",
+        ),
+        (
+            format!("{SMALL}[[block]]\ntext = \"{}\"\n", "Wörter ".repeat(5_000)),
+            "theme header, footer and blocks have 62396 bytes on the wire; 40000 leave room for the news",
+        ),
+        (
+            SMALL.replace("id = \"ki\"", "id = \"end\""),
+            "topic[1].id is a place where blocks stand, not a topic",
+        ),
+    ] {
+        assert_eq!(told(&text), [wrong]);
+    }
+}
+
+#[test]
+fn an_address_with_places_is_written_as_addresses_are() {
+    let text = SMALL.replace(
+        "imprint",
+        "browser_url = \"https://Example.org/über uns/{edition}.html\"\nimprint",
+    );
+    let config = parse(&text, Path::new("")).unwrap();
+    assert_eq!(
+        config.newsletter.browser_url.as_deref(),
+        Some("https://example.org/%C3%BCber%20uns/{edition}.html")
+    );
+}
+
+#[test]
+fn one_colour_is_enough_on_any_paper() {
+    let text = format!(
+        "{SMALL}[theme.light]\naccent = \"#1d4e89\"\n[theme.dark]\npaper = \"#3a3a3a\"\ngrey = \"#d0d0d0\"\n"
+    );
+    let theme = parse(&text, Path::new("")).unwrap().theme;
+    assert_eq!(theme.dark.unreadable(), []);
+    assert_eq!(theme.light.accent.to_string(), "#1d4e89");
+}

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::read::Table;
-use super::values::web_url;
+use super::values::{url_pattern, web_url};
 use crate::model::Language;
 use crate::render::{Color, Images, Layout, Logo, Palette, Theme};
 
@@ -81,15 +81,12 @@ fn images(table: &mut Table<'_, '_>) -> Images {
     });
     let pattern = "An address with {url} in it, and {width} and {height} if it wants them: \"https://img.example.org/{width}x{height}?url={url}\".";
     let proxy = table.parsed("image_proxy", pattern, |text| {
-        let text = text.trim();
         if !text.contains("{url}") {
             return Err(format!("“{text}” is the same for every picture"));
         }
-        let filled = ["{url}", "{width}", "{height}"]
-            .iter()
-            .fold(text.to_owned(), |text, part| text.replace(part, "1"));
-        https_url(&filled)?;
-        Ok(text.to_owned())
+        let (url, pattern) = url_pattern(text, &["{url}", "{width}", "{height}"])?;
+        https_url(url.as_str())?;
+        Ok(pattern)
     });
     match (chosen, proxy) {
         (Some(Images::Proxied(_)), Some(proxy)) => Images::Proxied(proxy),

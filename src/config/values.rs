@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
-use crate::model::{Address, Language, Location, SecretPart, SecretText, clean_name};
+use crate::model::{Address, Language, Location, SecretPart, SecretText, clean_name, is_unwanted};
 
 /// A text with something in it, trimmed.
 pub(super) fn not_empty(text: &str) -> Result<String, String> {
@@ -13,6 +13,18 @@ pub(super) fn not_empty(text: &str) -> Result<String, String> {
         Err("must not be empty".to_owned())
     } else {
         Ok(text.to_owned())
+    }
+}
+
+/// Refuses what nobody sees: it would break a mail or a feed, or stand for something in one.
+pub(super) fn visible(text: &str) -> Result<(), String> {
+    let is_unseen = |c: &char| is_unwanted(*c) || (c.is_control() && !"\n\r\t".contains(*c));
+    match text.chars().find(is_unseen) {
+        Some(c) => Err(format!(
+            "has a character that nobody sees (U+{:04X})",
+            c as u32
+        )),
+        None => Ok(()),
     }
 }
 
@@ -53,6 +65,20 @@ pub(super) fn web_url(text: &str) -> Result<Url, String> {
         return Err(format!("“{text}” is not a web address"));
     }
     Ok(url)
+}
+
+/// A web address with places, such as `{edition}`, which are still there when it is written as addresses are.
+pub(super) fn url_pattern(text: &str, places: &[&str]) -> Result<(Url, String), String> {
+    let token = |place: usize| format!("tidings-place-{place}");
+    let numbered = || places.iter().enumerate();
+    let filled = numbered().fold(text.to_owned(), |text, (number, place)| {
+        text.replace(place, &token(number))
+    });
+    let url = web_url(&filled)?;
+    let pattern = numbered().fold(url.to_string(), |text, (number, place)| {
+        text.replace(&token(number), place)
+    });
+    Ok((url, pattern))
 }
 
 /// A text with `${NAME}` for the value of an environment variable and `${file:PATH}` for the first line of a file.

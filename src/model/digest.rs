@@ -35,7 +35,7 @@ pub struct PersonalLinks {
 }
 
 impl PersonalLinks {
-    /// Stands for [`Self::unsubscribe`] in a rendered body. No feed and no configuration can write it: text from
+    /// Stands for [`Self::unsubscribe`] in a rendered body. No feed, configuration or name can write it: text from
     /// outside never has private-use characters ([`is_unwanted`](crate::model::is_unwanted)), nor does a URL.
     pub const UNSUBSCRIBE: &'static str = "\u{e000}unsubscribe\u{e001}";
 }

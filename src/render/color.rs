@@ -53,15 +53,44 @@ impl Color {
         0.2126 * red + 0.7152 * green + 0.0722 * blue
     }
 
-    /// This colour, mixed with white just as much as it takes to be read on `paper`.
+    /// This colour, as much lighter as it takes to be read on `paper`. Hue and saturation stay: mixed with white, red would
+    /// become pink.
     pub(super) fn lightened_for(self, paper: Self) -> Self {
-        (0..=20)
-            .map(|step| {
-                let mixed = |channel: u8| channel + ((255 - channel) as u32 * step / 20) as u8;
-                Self(self.0.map(mixed))
-            })
+        let (hue, saturation, lightness) = self.hsl();
+        (0..=50)
+            .map(|step| lightness + (1.0 - lightness) * f64::from(step) / 50.0)
+            .map(|lightness| Self::from_hsl(hue, saturation, lightness))
             .find(|color| color.contrast(paper) >= LIGHTENED)
             .unwrap_or(Self([255; 3]))
+    }
+
+    /// Hue in sixths of a circle, saturation and lightness from 0 to 1 (CSS Color 4, section 7).
+    fn hsl(self) -> (f64, f64, f64) {
+        let [red, green, blue] = self.0.map(|channel| f64::from(channel) / 255.0);
+        let (most, least) = (red.max(green).max(blue), red.min(green).min(blue));
+        let (chroma, lightness) = (most - least, (most + least) / 2.0);
+        if chroma == 0.0 {
+            return (0.0, 0.0, lightness);
+        }
+        let hue = if most == red {
+            (green - blue) / chroma
+        } else if most == green {
+            (blue - red) / chroma + 2.0
+        } else {
+            (red - green) / chroma + 4.0
+        };
+        let saturation = chroma / (1.0 - (2.0 * lightness - 1.0).abs());
+        (hue.rem_euclid(6.0), saturation, lightness)
+    }
+
+    fn from_hsl(hue: f64, saturation: f64, lightness: f64) -> Self {
+        let channel = |offset: f64| {
+            let place = (offset + 2.0 * hue).rem_euclid(12.0);
+            let swing = saturation * lightness.min(1.0 - lightness);
+            let level = lightness - swing * (place - 3.0).min(9.0 - place).clamp(-1.0, 1.0);
+            (255.0 * level).round() as u8
+        };
+        Self([channel(0.0), channel(8.0), channel(4.0)])
     }
 }
 
@@ -121,6 +150,14 @@ mod tests {
                 lightened.contrast(paper) >= LIGHTENED,
                 "{accent} {lightened}"
             );
+        }
+        for (accent, lightened) in [
+            ("#8b0000", "#ff6b6b"),
+            ("#006400", "#00b600"),
+            ("#808080", "#999999"),
+        ] {
+            let found = Color::parse(accent).unwrap().lightened_for(paper);
+            assert_eq!(found.to_string(), lightened);
         }
     }
 }

@@ -159,6 +159,11 @@ impl Theme {
         }
     }
 
+    /// The texts around the stories, in Markdown.
+    pub fn own_words(&self) -> [&str; 2] {
+        [&self.header.markdown, &self.footer.markdown]
+    }
+
     /// Sets templates in place of ours, by name.
     ///
     /// # Errors

@@ -181,7 +181,7 @@ fn a_newsletter_has_its_own_colours_and_words() {
     assert!(html.contains("color:#1d4e89") && !html.contains("#9a3412"));
     // By night the accent is the same colour, lighter.
     assert!(
-        html.contains(".link { color: #829dbe !important; }"),
+        html.contains(".link { color: #669ddf !important; }"),
         "{html}"
     );
     assert!(html.contains("<strong>Rückblick</strong>"));
