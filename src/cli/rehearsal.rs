@@ -48,6 +48,11 @@ pub(super) struct Rehearsed {
 }
 
 impl Which {
+    /// The cadence that was named.
+    pub(super) fn cadence(&self) -> Option<&str> {
+        self.cadence.as_deref()
+    }
+
     /// The time that it goes by.
     pub(super) fn now(&self, config: &Config) -> DateTime<Utc> {
         let at = self.at.map(|at| at.in_zone(config.newsletter.timezone));

@@ -133,7 +133,11 @@ pub fn report(
     lists: Vec<FactList>,
 ) -> anyhow::Result<Letter> {
     let words = words(Language::En);
-    let mail = Mail::new(newsletter, Language::En);
+    let mail = Mail {
+        // It is for the readers.
+        tagline: "",
+        ..Mail::new(newsletter, Language::En)
+    };
     let letter = LetterView {
         heading: heading.to_owned(),
         lists,

@@ -137,6 +137,35 @@ impl Store {
         Ok(Published::Now(planned))
     }
 
+    /// The latest `limit` published editions of a cadence, the latest first; with `until`, those up to that one, and none
+    /// when it is not among them.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_published(
+        &self,
+        newsletter: &str,
+        cadence: &CadenceId,
+        until: Option<&EditionId>,
+        limit: u32,
+    ) -> anyhow::Result<Vec<Edition>> {
+        let mut connection = self.connection().await;
+        let contents: Vec<String> = sqlx::query_scalar(
+            "SELECT content FROM edition WHERE newsletter = $1 AND cadence = $2 AND state = 'published'
+             AND ($3 IS NULL OR slot <= (SELECT slot FROM edition WHERE id = $3 AND newsletter = $1 AND cadence = $2
+                                         AND state = 'published'))
+             ORDER BY slot DESC LIMIT $4",
+        )
+        .bind(newsletter)
+        .bind(cadence.as_str())
+        .bind(until.map(EditionId::as_str))
+        .bind(i64::from(limit))
+        .fetch_all(&mut *connection)
+        .await?;
+        let editions = contents.iter().map(|content| serde_json::from_str(content));
+        Ok(editions.collect::<Result<_, _>>()?)
+    }
+
     /// The stored edition of that identity.
     ///
     /// # Errors

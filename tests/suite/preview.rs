@@ -287,13 +287,108 @@ fn an_edition_is_written_in_every_format() {
         let read = project
             .run(&["collect", "--json", "-c", "reader.toml"])
             .expect(0);
+        // Both carry the same stories: the second one brings none that the first has not.
+        let known = if file.ends_with("atom") {
+            (14, 0)
+        } else {
+            (0, 14)
+        };
+        let read = read.json();
         assert_eq!(
-            read.json()["new_items"],
-            if file.ends_with("atom") { 14 } else { 0 }
+            (&read["new_items"], &read["known_items"]),
+            (&known.0.into(), &known.1.into())
         );
-        assert_eq!(read.json()["failures"].as_array().unwrap().len(), 0);
+        assert_eq!(read["failures"].as_array().unwrap().len(), 0);
     }
     project.run(&["preview", "--format", "pdf"]).expect(2);
+}
+
+#[test]
+fn what_went_out_is_written_for_the_web_under_the_address_that_the_mails_have() {
+    let project = Project::shipped();
+    project.edit_config("# browser_url", "browser_url");
+    let publish = |arguments: &[&str]| {
+        let all = ["preview", "--edition", "last", "--out", "public"];
+        project.run(&[&all, arguments].concat())
+    };
+    let early = publish(&["--format", "page"]).expect(1);
+    assert_eq!(early.stderr, "No edition has been published yet.\n");
+
+    project.run(&["send"]).expect(0);
+    let mail = project
+        .maildir()
+        .into_iter()
+        .map(|mail| std::fs::read_to_string(mail).unwrap());
+    let text: String = mail.map(|mail| mail.replace("=\n", "")).collect();
+    let written = publish(&["--format", "page,atom,json,markdown,html"]).expect(0);
+    let files: Vec<&str> = written.stdout.lines().collect();
+    assert_eq!(files.len(), 10, "{files:?}");
+    for name in [
+        "morgenlage.daily.20261120T060000Z.html",
+        "morgenlage.weekly.20261120T060000Z.html",
+    ] {
+        assert!(
+            text.contains(&format!("https://example.org/morgenlage/{name}")),
+            "{name}"
+        );
+        assert!(files.contains(&&*format!("public/{name}")), "{files:?}");
+    }
+    let page =
+        std::fs::read_to_string(project.path("public/morgenlage.daily.20261120T060000Z.html"))
+            .unwrap();
+    assert!(
+        page.contains("<main>") && page.contains("20. November 2026, 5:48 Uhr"),
+        "{page}"
+    );
+
+    // The next day: the page of the day before stays, and the feed has the stories of both.
+    project.edit_config("2026-11-20T07:05:00+01:00", "2026-11-21T07:05:00+01:00");
+    let feed = std::fs::read_to_string(project.path("samples/spreebote.xml")).unwrap();
+    let news = "<item><title>Ein Sprachmodell zieht aufs Dach</title><link>https://spreebote.example/dach</link>\
+                <pubDate>Fri, 20 Nov 2026 20:00:00 +0100</pubDate><description>Es rechnet dort.</description></item></channel>";
+    std::fs::write(
+        project.path("samples/spreebote.xml"),
+        feed.replace("</channel>", news),
+    )
+    .unwrap();
+    project.run(&["send"]).expect(0);
+    publish(&["--cadence", "daily", "--format", "page,atom"]).expect(0);
+    let atom = std::fs::read_to_string(project.path("public/daily.atom")).unwrap();
+    assert!(
+        atom.contains("Ein Sprachmodell zieht aufs Dach") && atom.contains("Polaris 3"),
+        "{atom}"
+    );
+    assert!(
+        project
+            .path("public/morgenlage.daily.20261120T060000Z.html")
+            .exists()
+    );
+    assert!(
+        project
+            .path("public/morgenlage.daily.20261121T060000Z.html")
+            .exists()
+    );
+
+    // One of the past, whatever has come since.
+    let old = [
+        "preview",
+        "--edition",
+        "morgenlage.daily.20261120T060000Z",
+        "--out",
+        "old",
+        "--format",
+        "markdown",
+    ];
+    assert_eq!(
+        project.run(&old).expect(0).stdout,
+        "old/morgenlage.daily.20261120T060000Z.md\n"
+    );
+    let none = ["preview", "--edition", "morgenlage.daily.1"];
+    assert_eq!(
+        project.run(&none).expect(1).stderr,
+        "There is no published edition morgenlage.daily.1.\n"
+    );
+    project.run(&["preview", "--edition", "../x"]).expect(2);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use crate::config::Config;
 use crate::deliver::{Recipient, message};
-use crate::model::{Address, Audience, Edition, PersonalLinks, unsubscribe_by_mail};
+use crate::model::{Address, Audience, Digest, Edition, PersonalLinks, unsubscribe_by_mail};
 use crate::render;
 use crate::render::lint::{Check, Rendered, lint};
 
@@ -28,6 +28,11 @@ pub(super) enum Format {
 }
 
 impl Format {
+    /// Whether it has the stories of several editions.
+    pub(super) fn is_feed(self) -> bool {
+        matches!(self, Self::Atom | Self::Json)
+    }
+
     /// What the names of its files end in.
     pub(super) fn extension(self) -> &'static str {
         match self {
@@ -40,56 +45,83 @@ impl Format {
             Self::Markdown => "md",
         }
     }
+}
 
-    /// `edition` in this form, as `audience` gets it.
-    pub(super) fn render(
-        self,
-        config: &Config,
-        edition: &Edition,
-        audience: &Audience,
-    ) -> anyhow::Result<Vec<u8>> {
-        let (newsletter, theme) = (&config.newsletter, &config.theme);
-        let digest = || render::digest(newsletter, theme, edition, audience);
-        let reader = reader()?;
+/// An edition as an audience gets it.
+pub(super) struct Forms<'a> {
+    config: &'a Config,
+    edition: &'a Edition,
+    /// Those that came before it, the latest first; feeds have their stories, too.
+    earlier: &'a [Edition],
+    audience: &'a Audience,
+    digest: Digest,
+    /// The bodies of the digest for whom a preview is for.
+    html: String,
+    text: String,
+    links: PersonalLinks,
+}
+
+impl<'a> Forms<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        edition: &'a Edition,
+        earlier: &'a [Edition],
+        audience: &'a Audience,
+    ) -> anyhow::Result<Self> {
+        let digest = render::digest(&config.newsletter, &config.theme, edition, audience)?;
         let links = personal_links(config)?;
-        let text = match self {
-            Self::Html => digest()?.html.fill(&links),
-            Self::Text => digest()?.text.fill(&links),
-            Self::Eml => {
+        Ok(Self {
+            config,
+            edition,
+            earlier,
+            audience,
+            html: digest.html.fill(&links),
+            text: digest.text.fill(&links),
+            digest,
+            links,
+        })
+    }
+
+    /// It in one of its forms.
+    pub(super) fn write(&self, format: Format) -> anyhow::Result<Vec<u8>> {
+        let (newsletter, theme) = (&self.config.newsletter, &self.config.theme);
+        let (edition, audience) = (self.edition, self.audience);
+        let editions = || std::iter::once(edition).chain(self.earlier);
+        let text = match format {
+            Format::Html => self.html.clone(),
+            Format::Text => self.text.clone(),
+            Format::Eml => {
+                let reader = reader()?;
                 let recipient = Recipient {
                     address: &reader,
                     name: "",
                     token: "preview",
                     language: audience.language,
                 };
-                return Ok(message(newsletter, edition, &digest()?, &recipient)?.bytes);
+                return Ok(message(newsletter, edition, &self.digest, &recipient)?.bytes);
             }
-            Self::Page => render::page(newsletter, theme, edition, audience)?,
-            Self::Atom => render::atom(newsletter, theme, edition, audience)?,
-            Self::Json => render::json_feed(newsletter, theme, edition, audience)?,
-            Self::Markdown => render::markdown(newsletter, theme, edition, audience)?,
+            Format::Page => render::page(newsletter, theme, edition, audience)?,
+            Format::Atom => render::atom(newsletter, theme, editions(), audience)?,
+            Format::Json => render::json_feed(newsletter, theme, editions(), audience)?,
+            Format::Markdown => render::markdown(newsletter, theme, edition, audience)?,
         };
         Ok(text.into_bytes())
     }
-}
 
-/// The rules that the mail of `edition` breaks.
-pub(super) fn flaws(
-    config: &Config,
-    edition: &Edition,
-    audience: &Audience,
-) -> anyhow::Result<Vec<Check>> {
-    let digest = render::digest(&config.newsletter, &config.theme, edition, audience)?;
-    let links = personal_links(config)?;
-    let mail = Rendered {
-        subject: &digest.subject,
-        html: &digest.html.fill(&links),
-        text: &digest.text.fill(&links),
-        unsubscribe: Some(&links.unsubscribe),
-    };
-    let mut checks = lint(&config.newsletter, mail);
-    checks.retain(|check| !check.problems.is_empty());
-    Ok(checks)
+    /// Its mail.
+    pub(super) fn mail(&self) -> Rendered<'_> {
+        Rendered {
+            subject: &self.digest.subject,
+            html: &self.html,
+            text: &self.text,
+            unsubscribe: Some(&self.links.unsubscribe),
+        }
+    }
+
+    /// What its mail is checked for, and what was found.
+    pub(super) fn checks(&self) -> Vec<Check> {
+        lint(&self.config.newsletter, self.mail())
+    }
 }
 
 /// The links of whom a preview is for.

@@ -3,12 +3,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
 
-use super::format::reader;
+use super::format::{personal_links, reader};
 use crate::cli::report::{CadenceReport, CollectReport, Decision, RunReport};
 use crate::config::Config;
 use crate::deliver::{Delivered, Mail, Recipient, letter_message};
 use crate::model::{Edition, FeedFailure, FetchFailure, Language, Letter, unsubscribe_by_mail};
 use crate::render::letter;
+use crate::render::lint::{Check, Rendered, lint};
 use crate::schedule;
 
 /// A kind of mail to one person.
@@ -95,6 +96,22 @@ fn example_run(config: &Config, now: DateTime<Utc>) -> RunReport {
     }
 }
 
+/// What mail programs or readers would hold against an example.
+pub(super) fn checks(
+    config: &Config,
+    kind: LetterKind,
+    letter: &Letter,
+) -> anyhow::Result<Vec<Check>> {
+    let links = personal_links(config)?;
+    let mail = Rendered {
+        subject: &letter.subject,
+        html: &letter.html,
+        text: &letter.text,
+        unsubscribe: (kind == LetterKind::Welcome).then_some(&*links.unsubscribe),
+    };
+    Ok(lint(&config.newsletter, mail))
+}
+
 /// The mail that brings an example.
 pub(super) fn mail(
     config: &Config,
@@ -103,6 +120,11 @@ pub(super) fn mail(
     language: Language,
 ) -> anyhow::Result<Mail> {
     let reader = reader()?;
+    // The program speaks English to operators.
+    let language = match kind {
+        LetterKind::Report => Language::En,
+        _ => language,
+    };
     let recipient = Recipient {
         address: &reader,
         name: "",

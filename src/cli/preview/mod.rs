@@ -4,6 +4,7 @@ mod follow;
 mod format;
 mod held;
 mod letters;
+mod published;
 mod serve;
 mod watch;
 mod web;
@@ -13,14 +14,15 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
-use super::rehearsal::{Rehearsal, Rehearsed, Which};
+use super::rehearsal::{Rehearsal, Which};
 use super::report::{count, moment};
 use super::terminal;
 use crate::config::Config;
 use crate::model::{Audience, Edition, Language};
-use crate::render::lint::Weight;
-use format::Format;
+use crate::render::lint::{Check, Weight};
+use format::{Format, Forms};
 use letters::LetterKind;
+use published::Wanted;
 
 /// Arguments of `tidings preview`.
 #[derive(Debug, Args)]
@@ -31,7 +33,7 @@ why each story is in and why each other item is not.
   tidings preview --open
   tidings preview --serve --open                                  beside your editor
   tidings preview --at \"2026-11-20 07:00\" --language en
-  tidings preview --format page,atom,json,markdown --out public   the edition for the web
+  tidings preview --edition last --format page,atom --out public  what went out last, for the web
   tidings preview --letter welcome                                a mail that is no digest")]
 pub(super) struct Preview {
     #[command(flatten)]
@@ -59,8 +61,13 @@ pub(super) struct Preview {
     format: Vec<Format>,
 
     /// Write this mail to one person instead of the editions
-    #[arg(long, value_name = "LETTER", value_enum, conflicts_with = "json")]
+    #[arg(long, value_name = "LETTER", value_enum,
+          conflicts_with_all = ["json", "format", "cadence", "at"])]
     letter: Option<LetterKind>,
+
+    /// Write what was published instead: an edition by its identity, or `last`, the latest of each cadence
+    #[arg(long, value_name = "EDITION", value_parser = Wanted::parse, conflicts_with_all = ["serve", "letter", "at"])]
+    edition: Option<Wanted>,
 
     /// The folder to write to
     #[arg(long, value_name = "FOLDER", default_value = "out")]
@@ -85,6 +92,9 @@ impl Preview {
         if let Some(letter) = self.letter {
             return self.write_letter(config, letter, language);
         }
+        if let Some(wanted) = &self.edition {
+            return self.write_published(config, wanted, language).await;
+        }
         let mut rehearsal = match self.which.rehearse(config).await? {
             Ok(rehearsal) => rehearsal,
             Err(code) => return Ok(code),
@@ -92,10 +102,7 @@ impl Preview {
         create(&self.out)?;
         let audience = Audience::everything(language);
         for one in &mut rehearsal.editions {
-            one.files = self.write(config, &one.edition, &audience)?;
-            if !one.files.is_empty() {
-                one.flaws = format::flaws(config, &one.edition, &audience)?;
-            }
+            (one.files, one.flaws) = self.write(config, &one.edition, &audience)?;
         }
         let why = self.out.join("report.html");
         write(&why, rehearsal.page(config)?.as_bytes())?;
@@ -106,7 +113,7 @@ impl Preview {
             self.tell(config, &rehearsal, &why);
         }
         for one in &rehearsal.editions {
-            tell_flaws(one);
+            tell_flaws(one.edition.cadence.as_str(), &one.flaws);
         }
         eprint!("{}", rehearsal.collect.trouble());
         if self.open {
@@ -117,29 +124,35 @@ impl Preview {
         Ok(rehearsal.exit_code())
     }
 
-    /// Writes an edition in all formats that are wanted; nothing where there is no story. Returns the files.
+    /// Writes an edition in all formats that are wanted; nothing where there is no story. Returns the files, and the rules
+    /// that its mail breaks.
     fn write(
         &self,
         config: &Config,
         edition: &Edition,
         audience: &Audience,
-    ) -> anyhow::Result<Vec<PathBuf>> {
+    ) -> anyhow::Result<(Vec<PathBuf>, Vec<Check>)> {
         let file = |format: Format| {
             self.out
                 .join(format!("{}.{}", edition.cadence, format.extension()))
         };
+        if edition.sections.is_empty() {
+            for &format in &self.format {
+                // What lies there is of another day, and would be taken for today's.
+                remove(&file(format))?;
+            }
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let forms = Forms::new(config, edition, &[], audience)?;
         let mut files = Vec::new();
         for &format in &self.format {
             let file = file(format);
-            if edition.sections.is_empty() {
-                // What lies there is of another day, and would be taken for today's.
-                remove(&file)?;
-            } else {
-                write(&file, &format.render(config, edition, audience)?)?;
-                files.push(file);
-            }
+            write(&file, &forms.write(format)?)?;
+            files.push(file);
         }
-        Ok(files)
+        let mut flaws = forms.checks();
+        flaws.retain(|check| !check.problems.is_empty());
+        Ok((files, flaws))
     }
 
     fn write_letter(
@@ -158,6 +171,7 @@ impl Preview {
             write(&file, bytes)?;
             println!("  {}", file.display());
         }
+        tell_flaws(kind.name(), &letters::checks(config, kind, &letter)?);
         if self.open {
             terminal::open(&self.out.join(format!("letter-{}.html", kind.name())))?;
         }
@@ -170,7 +184,9 @@ impl Preview {
             let name = &one.edition.cadence;
             let since = moment(one.edition.window.since, config.newsletter.timezone);
             if one.edition.sections.is_empty() {
-                println!("{name}: no story since {since}, so nothing would go out.");
+                println!(
+                    "{name}: no story since {since}, so nothing would go out. What went out last: --edition last."
+                );
                 continue;
             }
             let stories = count(one.edition.story_count() as u64, "story", "stories");
@@ -183,9 +199,9 @@ impl Preview {
     }
 }
 
-/// Says what mail programs or readers would hold against an edition.
-fn tell_flaws(one: &Rehearsed) {
-    for flaw in one.flaws.iter().filter(|flaw| flaw.weight > Weight::Untidy) {
+/// Says what mail programs or readers would hold against the mail `name`.
+fn tell_flaws(name: &str, checks: &[Check]) {
+    for flaw in checks.iter().filter(|flaw| flaw.weight > Weight::Untidy) {
         let Some((first, rest)) = flaw.problems.split_first() else {
             continue;
         };
@@ -194,8 +210,7 @@ fn tell_flaws(one: &Rehearsed) {
         } else {
             format!(", and {} more", rest.len())
         };
-        let cadence = &one.edition.cadence;
-        eprintln!("{cadence}: “{}” does not hold: {first}{more}.", flaw.rule);
+        eprintln!("{name}: “{}” does not hold: {first}{more}.", flaw.rule);
     }
 }
 

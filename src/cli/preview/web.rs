@@ -14,11 +14,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
 use super::follow::Shown;
-use super::format::{Format, personal_links};
+use super::format::{Format, Forms};
 use super::letters::{self, LetterKind};
-use crate::config::Config;
 use crate::model::{Audience, Language};
-use crate::render::lint::{Check, Rendered, lint};
+use crate::render::lint::Check;
 use crate::render::{self, HTML_BUDGET};
 
 /// How long a page waits for a change before it asks anew.
@@ -196,14 +195,9 @@ fn look_at(shown: &Shown, wanted: &Wanted) -> anyhow::Result<Option<Look>> {
     if let Some(kind) = kind {
         let letter = kind.example(config, language)?;
         let mail = letters::mail(config, kind, &letter, language)?;
-        let links = personal_links(config)?;
-        let rendered = Rendered {
-            subject: &letter.subject,
-            html: &letter.html,
-            text: &letter.text,
-            unsubscribe: (kind == LetterKind::Welcome).then_some(&*links.unsubscribe),
-        };
-        return Ok(Some(Look::of(config, rendered, &mail.bytes, None)));
+        let checks = letters::checks(config, kind, &letter)?;
+        let bodies = [&*letter.subject, &letter.html, &letter.text];
+        return Ok(Some(Look::of(bodies, &mail.bytes, None, checks)));
     }
     let found = shown
         .rehearsal
@@ -214,35 +208,34 @@ fn look_at(shown: &Shown, wanted: &Wanted) -> anyhow::Result<Option<Look>> {
         return Ok(None);
     };
     let audience = Audience::everything(language);
-    let (newsletter, theme) = (&config.newsletter, &config.theme);
-    let digest = render::digest(newsletter, theme, &one.edition, &audience)?;
-    let source = Format::Eml.render(config, &one.edition, &audience)?;
-    let page = render::page(newsletter, theme, &one.edition, &audience)?;
-    let links = personal_links(config)?;
-    let rendered = Rendered {
-        subject: &digest.subject,
-        html: &digest.html.fill(&links),
-        text: &digest.text.fill(&links),
-        unsubscribe: Some(&links.unsubscribe),
-    };
-    Ok(Some(Look::of(config, rendered, &source, Some(page))))
+    let forms = Forms::new(config, &one.edition, &[], &audience)?;
+    let (source, page) = (forms.write(Format::Eml)?, forms.write(Format::Page)?);
+    let page = String::from_utf8_lossy(&page).into_owned();
+    let mail = forms.mail();
+    let bodies = [mail.subject, mail.html, mail.text];
+    Ok(Some(Look::of(bodies, &source, Some(page), forms.checks())))
 }
 
 impl Look {
-    fn of(config: &Config, mail: Rendered<'_>, source: &[u8], page: Option<String>) -> Self {
-        let document = Document::from(mail.html);
+    fn of(
+        [subject, html, text]: [&str; 3],
+        source: &[u8],
+        page: Option<String>,
+        checks: Vec<Check>,
+    ) -> Self {
+        let document = Document::from(html);
         Self {
-            subject: mail.subject.to_owned(),
+            subject: subject.to_owned(),
             preheader: document.select(".preheader").text().trim().to_owned(),
-            html: mail.html.to_owned(),
-            text: mail.text.to_owned(),
+            html: html.to_owned(),
+            text: text.to_owned(),
             source: String::from_utf8_lossy(source).into_owned(),
             page,
-            html_bytes: render::encoded_size(mail.html),
+            html_bytes: render::encoded_size(html),
             mail_bytes: source.len(),
-            lines: mail.text.lines().count(),
+            lines: text.lines().count(),
             budget: HTML_BUDGET,
-            checks: lint(&config.newsletter, mail),
+            checks,
         }
     }
 }
