@@ -1,5 +1,5 @@
-//! Renders digests of made-up news, and prints the time and the size for each number of stories, and what filling one in
-//! for a reader takes.
+//! Renders digests of made-up news, and prints the time and the size for each number of stories, and what it takes to make
+//! the whole mail of one reader of it.
 //!
 //!     cargo bench --bench render
 
@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tidings::deliver::{EncodedDigest, Recipient, message};
 use tidings::model::{
     Address, Audience, CadenceId, Edition, FeedKey, Item, ItemKey, Language, Newsletter,
     PersonalLinks, Score, Section, Story, TopicId, Window,
@@ -37,22 +38,28 @@ fn measure(stories: usize) {
     }) * 1e3;
 
     let digest = digest();
-    let links = PersonalLinks {
-        unsubscribe:
-            "https://digest.example.org/u/4f9c2b7d8e1a4f9c2b7d8e1a4f9c2b7d8e1a4f9c2b7d8e1a"
-                .to_owned(),
+    let encoded = EncodedDigest::new(&digest);
+    let reader = Address::parse("anna.muster@example.org").expect("an address");
+    let recipient = Recipient {
+        address: &reader,
+        name: "Anna Müster",
+        token: "4f9c2b7d8e1a4f9c2b7d8e1a",
+        language: Language::De,
     };
     let microseconds = median(|| {
         for _ in 0..READERS {
-            black_box((digest.html.fill(&links), digest.text.fill(&links)));
+            black_box(message(&newsletter, &edition, &encoded, &recipient).expect("a mail"));
         }
     }) * 1e6
         / READERS as f64;
+    let links = PersonalLinks {
+        unsubscribe: String::new(),
+    };
     let html = digest.html.fill(&links);
     println!(
         "{stories:7} {milliseconds:12.2} {:12} {:9} {:12} {microseconds:15.1}",
         html.len(),
-        lettre::message::Body::new(html.clone()).len(),
+        render::encoded_size(&html),
         digest.text.fill(&links).len(),
     );
 }

@@ -9,7 +9,7 @@ use super::lock::{self, Asked};
 use super::report::RunReport;
 use super::terminal;
 use crate::config::Config;
-use crate::deliver::{Mailer, Recipient, letter_message, message};
+use crate::deliver::{EncodedDigest, Mailer, Recipient, letter_message, message};
 use crate::model::{Address, Language, Outcome};
 use crate::render;
 use crate::store::Store;
@@ -163,6 +163,7 @@ async fn test_copy(
             token: &token,
             language: audience.language,
         };
+        let digest = EncodedDigest::new(&digest);
         let mail = message(&config.newsletter, &edition, &digest, &recipient)?;
         // The rehearsal must keep nobody out while the mail is on its way.
         drop(store);

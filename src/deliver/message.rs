@@ -5,11 +5,12 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
+use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 use sha2::{Digest as _, Sha256};
 
+use super::encoded::{self, EncodedDigest};
 use crate::model::{
-    Address, Digest, Edition, Language, Letter, Newsletter, PersonalLinks, unsubscribe_by_mail,
+    Address, Edition, Language, Letter, Newsletter, PersonalLinks, unsubscribe_by_mail,
 };
 
 /// Who a message is for.
@@ -50,7 +51,7 @@ pub struct Mail {
 pub fn message(
     newsletter: &Newsletter,
     edition: &Edition,
-    digest: &Digest,
+    digest: &EncodedDigest,
     recipient: &Recipient<'_>,
 ) -> anyhow::Result<Mail> {
     let links = PersonalLinks {
@@ -93,8 +94,8 @@ pub fn letter_message(
         id: format!("{}.{}", newsletter.id, recipient.token),
         date,
         subject: &letter.subject,
-        html: letter.html.clone(),
-        text: letter.text.clone(),
+        html: encoded::body(&letter.html),
+        text: encoded::body(&letter.text),
         headers: Vec::new(),
     };
     assemble(newsletter, recipient, content)
@@ -106,8 +107,8 @@ struct Content<'a> {
     id: String,
     date: DateTime<Utc>,
     subject: &'a str,
-    html: String,
-    text: String,
+    html: Body,
+    text: Body,
     /// Beside those that every mail has.
     headers: Vec<(&'static str, String)>,
 }
@@ -197,7 +198,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::model::{Body, CadenceId, Window};
+    use crate::model::{self, CadenceId, Window};
 
     fn newsletter() -> Newsletter {
         let address = |text: &str| Address::parse(text).expect("an address");
@@ -233,13 +234,13 @@ mod tests {
             sections: Vec::new(),
             blocks: Vec::new(),
         };
-        let digest = Digest {
+        let digest = model::Digest {
             subject: subject.into(),
-            html: Body::new(&format!(
+            html: model::Body::new(&format!(
                 "<p>Grüße <a href=\"{}\">x</a></p>",
                 PersonalLinks::UNSUBSCRIBE
             )),
-            text: Body::new("Grüße\n.\nein Punkt allein\n"),
+            text: model::Body::new("Grüße\n.\nein Punkt allein\n"),
         };
         let anna = Address::parse("anna@example.org").unwrap();
         let recipient = Recipient {
@@ -248,7 +249,13 @@ mod tests {
             token: "abc",
             language: Language::De,
         };
-        message(&newsletter(), &edition, &digest, &recipient).unwrap()
+        message(
+            &newsletter(),
+            &edition,
+            &EncodedDigest::new(&digest),
+            &recipient,
+        )
+        .unwrap()
     }
 
     #[test]

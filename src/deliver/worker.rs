@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
+use super::encoded::EncodedDigest;
 use super::mailer::Mailer;
 use super::message::{Mail, Recipient, message};
 use crate::model::{
@@ -289,7 +290,7 @@ impl Delivered {
 fn mail(
     newsletter: &Newsletter,
     edition: &Edition,
-    digest: &Digest,
+    digest: &EncodedDigest,
     delivery: &Delivery,
 ) -> anyhow::Result<Mail> {
     let recipient = Recipient {
@@ -302,7 +303,7 @@ fn mail(
 }
 
 /// An edition and its digest for one audience.
-type Rendered = (Arc<Edition>, Arc<Digest>);
+type Rendered = (Arc<Edition>, Arc<EncodedDigest>);
 
 /// Makes the digests, each once.
 struct Press<'a, R> {
@@ -322,7 +323,8 @@ where
             return Ok(made.clone());
         }
         let edition = Arc::new(self.job.store.load_edition(&delivery.edition).await?);
-        let digest = Arc::new((self.job.render)(&edition, &delivery.audience)?);
+        let digest = (self.job.render)(&edition, &delivery.audience)?;
+        let digest = Arc::new(EncodedDigest::new(&digest));
         digests.insert(key, (edition.clone(), digest.clone()));
         Ok((edition, digest))
     }

@@ -1,6 +1,8 @@
 //! Gmail shows about 102 KB of the HTML part as it comes over the wire and hides the rest, with the imprint and the
 //! way out. So a digest that is too long loses what its readers miss least, and never its footer.
 
+use lettre::message::header::ContentTransferEncoding::QuotedPrintable;
+
 use super::locale::Words;
 use super::view::DigestView;
 use crate::model::sentence_ends;
@@ -33,9 +35,11 @@ enum What {
     Story,
 }
 
-/// The size of `html` as it goes over the wire, in bytes: encoded as its mail will be.
+/// The size of `html` as it goes over the wire, in bytes: in quoted-printable, as its mail will be.
 pub fn encoded_size(html: &str) -> usize {
-    lettre::message::Body::new(html.to_owned()).len()
+    lettre::message::Body::new_with_encoding(html.to_owned(), QuotedPrintable)
+        .expect("quoted-printable takes any text")
+        .len()
 }
 
 /// As much of `full` as fits, and the HTML that `render` makes of it. `browser` is where the whole edition is;

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use crate::config::Config;
-use crate::deliver::{Recipient, message};
+use crate::deliver::{EncodedDigest, Recipient, message};
 use crate::model::{Address, Audience, Digest, Edition, PersonalLinks, unsubscribe_by_mail};
 use crate::render;
 use crate::render::lint::{Check, Rendered, lint};
@@ -98,7 +98,8 @@ impl<'a> Forms<'a> {
                     token: "preview",
                     language: audience.language,
                 };
-                return Ok(message(newsletter, edition, &self.digest, &recipient)?.bytes);
+                let digest = EncodedDigest::new(&self.digest);
+                return Ok(message(newsletter, edition, &digest, &recipient)?.bytes);
             }
             Format::Page => render::page(newsletter, theme, edition, audience)?,
             Format::Atom => render::atom(newsletter, theme, editions(), audience)?,
