@@ -134,6 +134,9 @@ fn item(
     let text = |html: Option<Html>| html.map(Html::into_text).unwrap_or_default();
     let (teaser, body) = (text(entry.summary), text(entry.content));
     let mut title = text(entry.title);
+    if mark.is_some() {
+        title = marks::unlabelled(&title).to_owned();
+    }
     if title.is_empty() {
         title = headline_of(if teaser.is_empty() { &body } else { &teaser });
     }
@@ -405,6 +408,30 @@ mod tests {
         assert_eq!(mark("<title>Was ZEIT+ kostet</title>"), None);
         assert_eq!(mark("<title>Abo: Netflix wird teurer</title>"), None);
         assert_eq!(mark("<title>Werbung: EU verbietet Tricks</title>"), None);
+    }
+
+    #[test]
+    fn what_a_mark_says_the_title_need_not() {
+        let title = |title: &str| {
+            let mut items = parsed(rss(&format!("<item><title>{title}</title></item>")));
+            items.remove(0).title
+        };
+        for (given, shown) in [
+            ("heise+ | KI im Test", "KI im Test"),
+            ("(S+) KI im Test", "KI im Test"),
+            ("Anzeige: KI kaufen", "KI kaufen"),
+            ("ANZEIGE – KI-Seminar", "KI-Seminar"),
+            ("KI im Krankenhaus - SPIEGEL+", "KI im Krankenhaus"),
+            ("Better AI [Sponsored]", "Better AI"),
+            ("Abo: Netflix wird teurer", "Abo: Netflix wird teurer"),
+            (
+                "Anzeige gegen KI-Firma: Prozess",
+                "Anzeige gegen KI-Firma: Prozess",
+            ),
+            ("Anzeige:", "Anzeige:"),
+        ] {
+            assert_eq!(title(given), shown);
+        }
     }
 
     #[test]

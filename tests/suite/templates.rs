@@ -257,6 +257,8 @@ fn pictures_are_shown_when_the_publisher_wants_them_and_they_are_there() {
     );
     assert!(!html(&dot).contains("<img"));
     assert!(!html(&gone).contains("<img"));
+    let told = project.run(&["preview"]).expect(0).stdout;
+    assert!(told.contains("1 of 1 picture is left out"), "{told}");
 
     // Linked, they come over https or not at all; and without a word nothing is loaded.
     project.edit_config("images = \"proxied\"", "images = \"linked\"");

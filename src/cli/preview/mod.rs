@@ -18,7 +18,8 @@ use super::rehearsal::{Rehearsal, Which};
 use super::report::{count, moment};
 use super::terminal;
 use crate::config::Config;
-use crate::model::{Audience, Edition, Language};
+use crate::model::{Audience, Edition, Language, Picture};
+use crate::render::Images;
 use crate::render::lint::{Check, Weight};
 use format::{Format, Forms};
 use letters::LetterKind;
@@ -194,9 +195,34 @@ impl Preview {
             for file in &one.files {
                 println!("  {}", file.display());
             }
+            let (shown, lost) = pictures(config, &one.edition);
+            if lost > 0 {
+                println!(
+                    "  {lost} of {} left out: not to be had, not by https, too small or large, or taller than wide (-v says why).",
+                    count(shown + lost, "picture is", "pictures are")
+                );
+            }
         }
         println!("Why each item is in or out: {}", why.display());
     }
+}
+
+/// How many of the pictures that feeds give are shown, and how many are not.
+fn pictures(config: &Config, edition: &Edition) -> (u64, u64) {
+    if config.theme.images == Images::None {
+        return (0, 0);
+    }
+    let firsts = edition
+        .sections
+        .iter()
+        .filter_map(|section| section.stories.first());
+    let given = firsts.filter(|story| story.lead.image.is_some());
+    let is_shown = |picture: &Picture| {
+        config.theme.images != Images::Linked || picture.url.starts_with("https://")
+    };
+    let (shown, lost): (Vec<_>, Vec<_>) =
+        given.partition(|story| story.picture.as_ref().is_some_and(is_shown));
+    (shown.len() as u64, lost.len() as u64)
 }
 
 /// Says what mail programs or readers would hold against the mail `name`.
