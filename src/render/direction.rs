@@ -33,6 +33,9 @@ impl Direction {
     }
 }
 
+/// That of every language that mails are written in. The layout does not rely on it.
+pub(super) const OF_MAILS: Direction = Direction::LeftToRight;
+
 /// The direction of `text`, which is said to be in `language` (a BCP 47 tag): that of most of its letters, as feeds err
 /// about their language; without letters, that of the language.
 pub(super) fn direction_of(language: Option<&str>, text: &str) -> Direction {

@@ -254,7 +254,7 @@ fn suggestion(what: &str, page: &impl Serialize) -> String {
     known
         .into_iter()
         .min_by_key(distance)
-        .filter(|known| distance(known) <= 2)
+        .filter(|known| distance(known) <= if name.len() > 3 { 2 } else { 1 })
         .map_or_else(String::new, |known| format!(" (did you mean `{known}`?)"))
 }
 

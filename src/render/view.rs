@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::block::{BlockLanguages, BlockView, blocks};
-use super::direction::Direction;
+use super::direction::{Direction, OF_MAILS};
 use super::locale::{Words, words};
 use super::markdown::Passage;
 use super::story::{LinkLine, Links, Medium, Reader, StoryView, WORDS_PER_MINUTE};
@@ -69,8 +69,7 @@ pub(super) struct FooterLink {
 impl<'a> Mail<'a> {
     /// The frame of a mail to somebody who reads `language`. Title, preheader, reason and links are the caller's.
     pub(super) fn new(newsletter: &'a Newsletter, language: Language) -> Self {
-        // Every language that mails are written in runs from left to right; the layout does not rely on it.
-        let direction = Direction::LeftToRight;
+        let direction = OF_MAILS;
         Self {
             language: language.tag(),
             dir: direction.as_str(),
@@ -193,7 +192,7 @@ impl<'a> DigestView<'a> {
         let is_compact = theme.layout == Layout::Compact;
         let reader = Reader {
             language: audience.language.tag(),
-            direction: Direction::LeftToRight,
+            direction: OF_MAILS,
             words,
             images: &theme.images,
             now,

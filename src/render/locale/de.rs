@@ -82,7 +82,7 @@ pub(super) const WORDS: Words = Words {
             text: "Ihr Abonnement von {title} ist bestätigt.",
         },
         next: "Die nächste Ausgabe: {date}.",
-        leaving: "Abmelden können Sie sich jederzeit, mit einem Klick am Ende jeder Ausgabe.",
+        leaving: "Abmelden können Sie sich jederzeit: Der Link steht am Ende jeder Ausgabe.",
         goodbye: LetterWords {
             subject: "{title}: Sie sind abgemeldet",
             heading: "Sie sind abgemeldet",

@@ -82,7 +82,7 @@ pub(super) const WORDS: Words = Words {
             text: "Your subscription to {title} is confirmed.",
         },
         next: "The next edition comes on {date}.",
-        leaving: "You can unsubscribe at any time, with one click at the end of each edition.",
+        leaving: "You can unsubscribe at any time: the link is at the end of each edition.",
         goodbye: LetterWords {
             subject: "{title}: you have unsubscribed",
             heading: "You have unsubscribed",

@@ -82,7 +82,7 @@ pub(super) const WORDS: Words = Words {
             text: "Su suscripción a {title} está confirmada.",
         },
         next: "La próxima edición sale el {date}.",
-        leaving: "Puede darse de baja cuando quiera, con un clic al final de cada edición.",
+        leaving: "Puede darse de baja cuando quiera: el enlace está al final de cada edición.",
         goodbye: LetterWords {
             subject: "{title}: se ha dado de baja",
             heading: "Se ha dado de baja",

@@ -76,7 +76,7 @@ pub(super) const WORDS: Words = Words {
             text: "Votre abonnement à {title} est confirmé.",
         },
         next: "Le prochain numéro paraît le {date}.",
-        leaving: "Vous pouvez vous désabonner à tout moment, d’un clic à la fin de chaque numéro.",
+        leaving: "Vous pouvez vous désabonner à tout moment\u{a0}: le lien se trouve à la fin de chaque numéro.",
         goodbye: LetterWords {
             subject: "{title}\u{a0}: désabonnement effectué",
             heading: "Désabonnement effectué",

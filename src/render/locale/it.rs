@@ -82,7 +82,7 @@ pub(super) const WORDS: Words = Words {
             text: "La Sua iscrizione a {title} è confermata.",
         },
         next: "Il prossimo numero esce {date}.",
-        leaving: "Può annullare l’iscrizione in qualsiasi momento, con un clic alla fine di ogni numero.",
+        leaving: "Può annullare l’iscrizione in qualsiasi momento: il link è alla fine di ogni numero.",
         goodbye: LetterWords {
             subject: "{title}: iscrizione annullata",
             heading: "Iscrizione annullata",

@@ -82,7 +82,7 @@ pub(super) const WORDS: Words = Words {
             text: "Uw abonnement op {title} is bevestigd.",
         },
         next: "De volgende editie komt op {date}.",
-        leaving: "U kunt zich altijd afmelden, met één klik onder aan elke editie.",
+        leaving: "U kunt zich altijd afmelden: de link staat onder aan elke editie.",
         goodbye: LetterWords {
             subject: "{title}: u bent afgemeld",
             heading: "U bent afgemeld",
