@@ -25,9 +25,10 @@ impl Wanted {
         match text {
             "last" => Ok(Self::Last),
             // As it goes into the names of files.
-            id if id
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') =>
+            id if !id.is_empty()
+                && id
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '.') =>
             {
                 Ok(Self::One(EditionId(id.to_owned())))
             }
