@@ -8,10 +8,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tidings::deliver::{EncodedDigest, Recipient, message};
+use tidings::deliver::{EncodedDigest, Recipient, Sender, Signer};
 use tidings::model::{
     Address, Audience, CadenceId, Edition, FeedKey, Item, ItemKey, Language, Newsletter,
-    PersonalLinks, Score, Section, Story, TopicId, Window,
+    PersonalLinks, Score, Section, Story, TokenKey, TopicId, Window,
 };
 use tidings::render::{self, Theme};
 
@@ -32,12 +32,12 @@ fn measure(stories: usize) {
     let (newsletter, theme) = (newsletter(), Theme::default());
     let edition = edition(stories);
     let audience = Audience::everything(Language::De);
-    let digest = || render::digest(&newsletter, &theme, &edition, &audience).expect("a digest");
+    let render = || render::digest(&newsletter, &theme, &edition, &audience).expect("a digest");
     let milliseconds = median(|| {
-        black_box(digest());
+        black_box(render());
     }) * 1e3;
 
-    let digest = digest();
+    let digest = render();
     let encoded = EncodedDigest::new(&digest);
     let reader = Address::parse("anna.muster@example.org").expect("an address");
     let recipient = Recipient {
@@ -45,10 +45,18 @@ fn measure(stories: usize) {
         name: "Anna Müster",
         token: "4f9c2b7d8e1a4f9c2b7d8e1a",
         language: Language::De,
+        known: Some(Recipient::NOBODY),
     };
+    let sender = Sender {
+        newsletter,
+        signer: Signer::new(&[]).expect("no keys"),
+        returns: None,
+        tokens: TokenKey::new(&[]),
+    };
+    let mail = || sender.message(&edition, &encoded, &recipient);
     let microseconds = median(|| {
         for _ in 0..READERS {
-            black_box(message(&newsletter, &edition, &encoded, &recipient).expect("a mail"));
+            black_box(mail().expect("a mail"));
         }
     }) * 1e6
         / READERS as f64;
@@ -101,6 +109,7 @@ fn newsletter() -> Newsletter {
         url: None,
         browser_url: Some("https://digest.example.org/{edition}.html".into()),
         preferences_url: None,
+        unsubscribe_url: None,
     }
 }
 

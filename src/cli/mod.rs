@@ -6,6 +6,7 @@
 mod check;
 mod collect;
 mod discover;
+mod editions;
 mod explain;
 mod feeds;
 mod init;
@@ -92,6 +93,9 @@ enum Command {
     /// Add, list, import, export or remove subscribers
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
+    /// List the editions, say where their deliveries stand, cancel and resume them
+    #[command(subcommand)]
+    Editions(editions::Editions),
     /// Write the templates of mails to a folder, to be changed
     Templates(templates::Templates),
     /// Check the configuration, the store and the way out, without sending anything
@@ -157,6 +161,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Collect(collect) => collect.run(&config).await,
         Command::Feeds(feeds) => feeds.run(&config, &path).await,
         Command::Subscribers(subscribers) => subscribers.run(&config).await,
+        Command::Editions(editions) => editions.run(&config).await,
         Command::Check(check) => check.run(&config.with_templates()?, &path).await,
     }
 }

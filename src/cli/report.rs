@@ -128,7 +128,7 @@ impl RunReport {
         let deliveries = self
             .delivery
             .as_ref()
-            .is_some_and(|d| d.deferred + d.failed + d.unknown > 0);
+            .is_some_and(|d| d.deferred + d.failed + d.unknown + d.postponed > 0);
         if feeds || deliveries {
             super::PARTLY
         } else {
@@ -187,12 +187,35 @@ impl RunReport {
                     delivered.unknown,
                     "delivery is",
                     "deliveries are",
-                    "unanswered: the connection died after the message was sent, so it is not sent again",
+                    "unanswered: the connection or the program ended after the message was sent, so it is not sent again",
+                ),
+                (
+                    delivered.postponed,
+                    "delivery",
+                    "deliveries",
+                    "waited for a domain that is left alone for a while; a later run sends them",
+                ),
+                (
+                    delivered.dead,
+                    "address does",
+                    "addresses do",
+                    "not exist, and will not be mailed again",
                 ),
             ] {
                 if number > 0 {
                     let _ = writeln!(text, "{} {what}.", count(number, one, many));
                 }
+            }
+            if delivered.sender_fault > 0 {
+                let _ = writeln!(
+                    text,
+                    "{} refused because of the sender. Look at what the servers say, and at `tidings check`; the readers \
+                     get their mail when it is mended.",
+                    count(delivered.sender_fault, "delivery was", "deliveries were")
+                );
+            }
+            for (domain, said) in &delivered.resting {
+                let _ = writeln!(text, "{domain} is left alone for a while: {said}");
             }
             for (answer, times) in &delivered.answers {
                 let _ = writeln!(text, "  {times} × {answer}");

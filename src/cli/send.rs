@@ -1,15 +1,17 @@
 //! `tidings send`: one pass over everything that is due, or one test copy.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use chrono::TimeDelta;
 use clap::Args;
 
-use super::line::{self, Extras};
+use super::line::{self, Extras, WayOut};
 use super::lock::{self, Asked};
 use super::report::RunReport;
 use super::terminal;
 use crate::config::Config;
-use crate::deliver::{EncodedDigest, Mailer, Recipient, letter_message, message};
+use crate::deliver::{EncodedDigest, Recipient};
 use crate::model::{Address, Language, Outcome};
 use crate::render;
 use crate::store::Store;
@@ -40,9 +42,8 @@ pub(super) struct Send {
 
 impl Send {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let mailer = line::mailer(config)?;
         if let Some(address) = &self.to {
-            return test_copy(config, &mailer, address, self.cadence.as_deref()).await;
+            return test_copy(config, address, self.cadence.as_deref()).await;
         }
         let _lock = match lock::ask(config.store.path(), line::wall())? {
             Asked::Ours(lock) => lock,
@@ -58,18 +59,12 @@ impl Send {
                 return Ok(if stuck { super::FAILED } else { super::DONE });
             }
         };
-        let store = Store::open(&config.store, &config.newsletter.id).await?;
-        let released = store.release_claims().await?;
-        if released > 0 {
-            tracing::info!(
-                released,
-                "taking up deliveries that an earlier run left behind"
-            );
-        }
+        let store = Arc::new(Store::open(&config.store, &config.newsletter.id).await?);
+        let way = WayOut::new(config, &store).await?;
         let report = line::pass(
             config,
             &store,
-            &mailer,
+            &way,
             super::now(config, None),
             terminal::stop_signal(),
         )
@@ -84,21 +79,21 @@ impl Send {
                 .as_ref()
                 .is_some_and(|delivered| delivered.sent > 0)
             {
-                println!("The mail went to {}.", mailer.describe());
+                println!("The mail went to {}.", way.mailer.describe());
             }
         }
         eprint!("{}", report.trouble(timezone));
         if let Some(address) = &config.delivery.report_to
             && report.is_eventful()
         {
-            send_report(config, &mailer, &report, address).await;
+            send_report(config, &way, &report, address).await;
         }
         Ok(report.exit_code())
     }
 }
 
 /// Mails what the run did. That this fails is told, but is no failure of the run.
-async fn send_report(config: &Config, mailer: &Mailer, report: &RunReport, address: &Address) {
+async fn send_report(config: &Config, way: &WayOut, report: &RunReport, address: &Address) {
     let sending = async {
         let letter = report.letter(&config.newsletter, &config.theme)?;
         let recipient = Recipient {
@@ -106,9 +101,10 @@ async fn send_report(config: &Config, mailer: &Mailer, report: &RunReport, addre
             name: "",
             token: &format!("report-{}", line::wall().timestamp_millis()),
             language: Language::En,
+            known: None,
         };
-        let mail = letter_message(&config.newsletter, &letter, &recipient, line::wall())?;
-        mailer.send_one(&mail).await
+        let mail = way.sender.letter(&letter, &recipient, line::wall())?;
+        way.mailer.send_one(&mail).await
     };
     match sending.await {
         Ok(Outcome::Accepted) => {}
@@ -122,7 +118,6 @@ async fn send_report(config: &Config, mailer: &Mailer, report: &RunReport, addre
 /// Sends one copy and leaves no trace: the whole line runs on a store that forgets.
 async fn test_copy(
     config: &Config,
-    mailer: &Mailer,
     address: &Address,
     cadence: Option<&str>,
 ) -> anyhow::Result<u8> {
@@ -135,6 +130,7 @@ async fn test_copy(
     };
     let now = super::now(config, None);
     let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
+    let way = WayOut::new(config, &store).await?;
     if line::collect_into(
         config,
         &store,
@@ -162,12 +158,14 @@ async fn test_copy(
             name: "",
             token: &token,
             language: audience.language,
+            known: Some(Recipient::NOBODY),
         };
         let digest = EncodedDigest::new(&digest);
-        let mail = message(&config.newsletter, &edition, &digest, &recipient)?;
+        let mail = way.sender.message(&edition, &digest, &recipient)?;
         // The rehearsal must keep nobody out while the mail is on its way.
         drop(store);
-        let outcome = mailer
+        let outcome = way
+            .mailer
             .send_one(&mail)
             .await
             .context("sending the test copy")?;
@@ -177,7 +175,7 @@ async fn test_copy(
                     println!(
                         "A test copy of the {} edition went to {}.",
                         edition.cadence,
-                        mailer.describe()
+                        way.mailer.describe()
                     );
                 }
                 super::DONE

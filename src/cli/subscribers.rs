@@ -349,7 +349,7 @@ impl<'a> From<&'a Subscriber> for Row<'a> {
 
 impl Remove {
     async fn run(self, store: &Store) -> anyhow::Result<u8> {
-        if store.unsubscribe(&self.address, wall()).await? {
+        if store.unsubscribe(&self.address).await? {
             println!("Unsubscribed. What was on its way to them is cancelled.");
             Ok(super::DONE)
         } else {

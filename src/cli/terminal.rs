@@ -14,7 +14,7 @@ pub(super) fn is_watched() -> bool {
 
 /// A progress bar on stderr over `length` steps; invisible where stderr is no terminal.
 pub(super) fn bar(what: &'static str, length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{prefix:>12} {bar:32} {pos}/{len}");
+    let style = ProgressStyle::with_template("{prefix:>12} {bar:32} {pos}/{len} {eta:>4}");
     let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
     bar.with_style(style).with_prefix(what)

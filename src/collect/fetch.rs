@@ -138,7 +138,7 @@ impl Fetcher {
     /// # Errors
     /// When the TLS set-up of the machine is unusable.
     pub(super) fn new(options: &FetchOptions) -> anyhow::Result<Self> {
-        let mut tls = crate::tls::client_config(None)?;
+        let mut tls = crate::tls::client_config(None, None)?;
         tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let accept = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, application/json;q=0.8, */*;q=0.5";
         let guard = Guard::new(options.allow_private);

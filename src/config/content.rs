@@ -62,6 +62,13 @@ pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
         url_pattern(text, &[Newsletter::EDITION]).map(|(_, pattern)| pattern)
     });
     let preferences_url = table.parsed("preferences_url", whole, web_url);
+    let pattern = "An address with {token} in it, where a POST ends a subscription: \"https://example.org/u/{token}\".";
+    let unsubscribe_url = table.parsed("unsubscribe_url", pattern, |text| {
+        if !text.contains(Newsletter::TOKEN) {
+            return Err(format!("“{text}” is the same for every subscriber"));
+        }
+        url_pattern(text, &[Newsletter::TOKEN]).map(|(_, pattern)| pattern)
+    });
     table.done();
 
     let (from_name, from) = from?;
@@ -88,6 +95,7 @@ pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
         url,
         browser_url,
         preferences_url,
+        unsubscribe_url,
     })
 }
 

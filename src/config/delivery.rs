@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use super::read::Table;
 use super::values::{address, not_empty};
-use crate::deliver::{DeliveryOptions, MailerOptions, Security, SmtpOptions};
+use crate::deliver::{
+    DeliveryOptions, DkimOptions, DomainLimits, Limits, Login, MailerOptions, Security, SmtpOptions,
+};
+use crate::model::{Newsletter, UnknownPolicy};
 use crate::store::StoreUrl;
 
 pub(super) fn store_url(mut table: Table<'_, '_>, folder: &Path) -> Option<StoreUrl> {
@@ -25,7 +28,11 @@ pub(super) fn store_url(mut table: Table<'_, '_>, folder: &Path) -> Option<Store
     }
 }
 
-pub(super) fn delivery(mut table: Table<'_, '_>, folder: &Path) -> Option<DeliveryOptions> {
+pub(super) fn delivery(
+    mut table: Table<'_, '_>,
+    folder: &Path,
+    newsletter: Option<&Newsletter>,
+) -> Option<DeliveryOptions> {
     let choice = table.parsed(
         "mailer",
         "One of: maildir, smtp, sendmail.",
@@ -47,13 +54,31 @@ pub(super) fn delivery(mut table: Table<'_, '_>, folder: &Path) -> Option<Delive
     let mut sendmail = table.table("sendmail");
     let command = sendmail.text("command", "The path of the sendmail program.");
     sendmail.done();
-    let smtp_table = table.table("smtp");
     let chosen = choice.unwrap_or(Choice::Maildir);
-    let smtp = if smtp_table.exists() || chosen == Choice::Smtp {
-        smtp(smtp_table, folder)
-    } else {
-        None
-    };
+    let relays: Vec<SmtpOptions> = relays(&mut table, chosen == Choice::Smtp, folder);
+    let unknown = table.parsed(
+        "unknown",
+        "One of: once, at-least-once.",
+        |text| match text {
+            "once" => Ok(UnknownPolicy::Once),
+            "at-least-once" => Ok(UnknownPolicy::AtLeastOnce),
+            _ => Err(format!("“{text}” is not what can be done about it")),
+        },
+    );
+    let returns = table.parsed(
+        "bounces",
+        "An address whose mail `tidings inbound` reads, with room for a tag: \"bounce@bounces.example.org\".",
+        |text| {
+            let returns = address(text)?;
+            let longest = "0".repeat(crate::model::TOKEN_LENGTH);
+            returns
+                .tagged(&longest)
+                .map(|_| returns)
+                .map_err(|_| format!("“{text}” leaves no room for a tag before the @"))
+        },
+    );
+    let domains = domains(&mut table);
+    let dkim = dkim(&mut table, folder, newsletter);
     table.done();
 
     let mailer = match chosen {
@@ -63,11 +88,16 @@ pub(super) fn delivery(mut table: Table<'_, '_>, folder: &Path) -> Option<Delive
         Choice::Sendmail => MailerOptions::Sendmail(PathBuf::from(
             command.unwrap_or_else(|| "/usr/sbin/sendmail".to_owned()),
         )),
-        Choice::Smtp => MailerOptions::Smtp(smtp?),
+        Choice::Smtp if relays.is_empty() => return None,
+        Choice::Smtp => MailerOptions::Smtp(relays),
     };
     Some(DeliveryOptions {
         mailer,
         retry_for,
+        unknown: unknown.unwrap_or_default(),
+        returns,
+        domains,
+        dkim,
         report_to,
     })
 }
@@ -77,6 +107,94 @@ enum Choice {
     Maildir,
     Smtp,
     Sendmail,
+}
+
+/// One table, or several: more than one mail server.
+fn relays(table: &mut Table<'_, '_>, wanted: bool, folder: &Path) -> Vec<SmtpOptions> {
+    if table.is_list("smtp") {
+        let relays = table.list("smtp").into_iter();
+        return relays.filter_map(|relay| smtp(relay, folder)).collect();
+    }
+    let relay = table.table("smtp");
+    if relay.exists() || wanted {
+        smtp(relay, folder).into_iter().collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// How fast mail may go to a domain: to any, and to named ones.
+fn domains(table: &mut Table<'_, '_>) -> DomainLimits {
+    let mut limits = DomainLimits::default();
+    let mut any = table.table("each_domain");
+    limits.others = domain_limits(&mut any);
+    any.done();
+    for (name, mut named) in table.tables("domain") {
+        limits
+            .named
+            .insert(name.to_lowercase(), domain_limits(&mut named));
+        named.done();
+    }
+    limits
+}
+
+fn domain_limits(table: &mut Table<'_, '_>) -> Limits {
+    Limits {
+        at_once: table
+            .number("at_once", 1..1001)
+            .and_then(|number| usize::try_from(number).ok()),
+        per_minute: table
+            .number("per_minute", 1..10_000_001)
+            .and_then(|number| u32::try_from(number).ok()),
+    }
+}
+
+/// The keys that sign; by default for the domain in `From`.
+fn dkim(
+    table: &mut Table<'_, '_>,
+    folder: &Path,
+    newsletter: Option<&Newsletter>,
+) -> Vec<DkimOptions> {
+    let domain_name = |text: &str| {
+        url::Host::parse(text)
+            .ok()
+            .filter(|host| matches!(host, url::Host::Domain(_)))
+            .map(|host| host.to_string())
+            .ok_or_else(|| format!("“{text}” is not a domain name"))
+    };
+    let mut keys = Vec::new();
+    for mut key in table.list("dkim") {
+        let selector = key.required(
+            "selector",
+            "The name of the key in the DNS: selector = \"2026a\".",
+            domain_name,
+        );
+        let file = key.required(
+            "key_file",
+            "A PEM file with the private key: key_file = \"dkim.pem\".",
+            not_empty,
+        );
+        let hint = "The domain of the address in `from`, or one above it.";
+        let domain = key.parsed("domain", hint, |text| {
+            let domain = domain_name(text)?;
+            let from = newsletter.map_or("", |newsletter| newsletter.from.domain());
+            // Else the signature does not speak for the sender (RFC 9989 4.4.1).
+            if from != domain && !from.ends_with(&format!(".{domain}")) && !from.is_empty() {
+                return Err(format!("“{text}” is not the domain of the sender, {from}"));
+            }
+            Ok(domain)
+        });
+        key.done();
+        let from = newsletter.map(|newsletter| newsletter.from.domain().to_owned());
+        if let (Some(selector), Some(file), Some(domain)) = (selector, file, domain.or(from)) {
+            keys.push(DkimOptions {
+                domain,
+                selector,
+                key_file: folder.join(file),
+            });
+        }
+    }
+    keys
 }
 
 pub(super) fn smtp(mut table: Table<'_, '_>, folder: &Path) -> Option<SmtpOptions> {
@@ -118,6 +236,33 @@ pub(super) fn smtp(mut table: Table<'_, '_>, folder: &Path) -> Option<SmtpOption
             "Set TIDINGS_SMTP_PASSWORD, or put it into a file and name that with password_file.",
         );
     }
+    let login = table.parsed("login", "One of: password, token.", |text| match text {
+        "password" => Ok(Login::Password),
+        "token" => Ok(Login::Token),
+        _ => Err(format!("“{text}” is not a way to log in")),
+    });
+    let certificate = table.text("client_certificate", "A PEM file with our own certificate.");
+    let key = table.text(
+        "client_key",
+        "A PEM file with the key of our own certificate.",
+    );
+    if certificate.is_some() != key.is_some() {
+        table.missing(
+            if key.is_none() {
+                "client_key"
+            } else {
+                "client_certificate"
+            },
+            "A certificate and its key belong together.",
+        );
+    }
+    let client = certificate
+        .zip(key)
+        .map(|(certificate, key)| (folder.join(certificate), folder.join(key)));
+    let weight = table.number("weight", 0..1001).unwrap_or(1);
+    let per_minute = table
+        .number("per_minute", 1..10_000_001)
+        .and_then(|number| u32::try_from(number).ok());
     let ca_file = table
         .text(
             "ca_file",
@@ -133,16 +278,24 @@ pub(super) fn smtp(mut table: Table<'_, '_>, folder: &Path) -> Option<SmtpOption
         .as_deref()
         .is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "::1"));
     if security == Security::None
-        && user.is_some()
         && !local
         && let Some(found) = table.get("security")
     {
-        table.wrong(
-            &found,
-            "would send the password in plain text across the network",
-            "Use \"starttls\" or \"tls\".",
-        );
+        if user.is_some() {
+            table.wrong(
+                &found,
+                "would send the password in plain text across the network",
+                "Use \"starttls\" or \"tls\".",
+            );
+        } else if table.flag("plain_text") != Some(true) {
+            table.wrong(
+                &found,
+                "would send subscribers' addresses in plain text across the network",
+                "Use \"starttls\" or \"tls\"; in a network of your own, plain_text = true allows it.",
+            );
+        }
     }
+    let _ = table.flag("plain_text");
     table.done();
     Some(SmtpOptions {
         host: host?,
@@ -150,6 +303,10 @@ pub(super) fn smtp(mut table: Table<'_, '_>, folder: &Path) -> Option<SmtpOption
         security,
         user,
         password_file,
+        login: login.unwrap_or_default(),
+        client,
+        weight: u32::try_from(weight).ok()?,
+        per_minute,
         ca_file,
         connections: usize::try_from(connections).ok()?,
         messages_per_connection: usize::try_from(per_connection).ok()?,

@@ -248,7 +248,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         folder,
     );
     let store = delivery::store_url(root.table("store"), folder);
-    let delivery = delivery::delivery(root.table("delivery"), folder);
+    let delivery = delivery::delivery(root.table("delivery"), folder, newsletter.as_ref());
     root.done();
     let texts = blocks.iter().map(|(plan, _)| plan.block.text.as_str());
     let size: usize = theme

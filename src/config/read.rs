@@ -343,6 +343,12 @@ impl<'a, 't> Table<'a, 't> {
         entries.into_iter().map(inner).collect()
     }
 
+    /// Whether `key` is a list of tables rather than one.
+    pub(super) fn is_list(&mut self, key: &'static str) -> bool {
+        self.get(key)
+            .is_some_and(|found| found.value.as_array().is_some())
+    }
+
     /// The entries of a list of tables: `[[feed]]`. Each is named with its place, as in `feed[2]`.
     pub(super) fn list(&mut self, key: &'static str) -> Vec<Table<'a, 't>> {
         let Some(found) = self.get(key) else {
@@ -352,7 +358,7 @@ impl<'a, 't> Table<'a, 't> {
             self.wrong(
                 &found,
                 "must be a list of sections",
-                format!("Write [[{key}]] above each entry."),
+                format!("Write [[{}]] above each entry.", found.key),
             );
             return Vec::new();
         };
@@ -364,7 +370,7 @@ impl<'a, 't> Table<'a, 't> {
                     Some(value.span()),
                     &name,
                     "must be a section",
-                    format!("Write [[{key}]] above it."),
+                    format!("Write [[{}]] above it.", found.key),
                 );
             }
             self.inner(name, table, Some(value.span()))

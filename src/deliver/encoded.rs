@@ -3,8 +3,10 @@
 
 use lettre::message::Body as Wire;
 use lettre::message::header::ContentTransferEncoding::QuotedPrintable;
+use sha2::{Digest as _, Sha256};
 
-use crate::model::{Body, Digest, PersonalLinks};
+use super::dkim::{BodyHash, relaxed};
+use crate::model::{Body, Digest, Letter, PersonalLinks};
 
 /// What a line of quoted-printable may have, without its end (RFC 2045 6.7).
 const LINE: usize = 76;
@@ -12,52 +14,111 @@ const LINE: usize = 76;
 /// A line that goes on in the next one.
 const SOFT_BREAK: &[u8] = b"=\r\n";
 
-/// A digest whose bodies are encoded.
+/// A digest, or a letter, whose bodies are encoded and put together.
 #[derive(Debug, Clone)]
 pub struct EncodedDigest {
     pub(super) subject: String,
-    pub(super) html: EncodedBody,
-    pub(super) text: EncodedBody,
+    /// What stands between the parts of the body.
+    pub(super) boundary: String,
+    /// The whole body, in pieces between which a personal link goes. All but the last end with a line.
+    pieces: Vec<Vec<u8>>,
+    /// The same pieces as they are signed.
+    canonical: Vec<Vec<u8>>,
 }
 
 impl EncodedDigest {
     /// Encodes `digest`.
     pub fn new(digest: &Digest) -> Self {
+        Self::of(&digest.subject, &digest.text, &digest.html)
+    }
+
+    /// Encodes `letter`, which is for one reader only.
+    pub(super) fn letter(letter: &Letter) -> Self {
+        Self::of(
+            &letter.subject,
+            &Body::new(&letter.text),
+            &Body::new(&letter.html),
+        )
+    }
+
+    fn of(subject: &str, text: &Body, html: &Body) -> Self {
+        let (text, html) = (encoded_pieces(text), encoded_pieces(html));
+        let boundary = boundary(&html);
+        // Plain first: a reader shows the last part that it can (RFC 2046 5.1.4).
+        let mut pieces = vec![part("", &boundary, "text/plain")];
+        append(&mut pieces, text);
+        append(&mut pieces, vec![part("\r\n", &boundary, "text/html")]);
+        append(&mut pieces, html);
+        append(
+            &mut pieces,
+            vec![format!("\r\n--{boundary}--\r\n").into_bytes()],
+        );
+        let canonical = pieces.iter().map(|piece| relaxed(piece)).collect();
         Self {
-            subject: digest.subject.clone(),
-            html: EncodedBody::new(&digest.html),
-            text: EncodedBody::new(&digest.text),
+            subject: subject.to_owned(),
+            boundary,
+            pieces,
+            canonical,
         }
     }
+
+    /// How many bytes the body has for a reader with links of usual length.
+    pub(super) fn size(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.len() + 100).sum()
+    }
+
+    /// Writes the body for one reader at the end of `mail`.
+    pub(super) fn fill(&self, links: &PersonalLinks, mail: &mut Vec<u8>) {
+        let link = open_ended(&links.unsubscribe);
+        for (place, piece) in self.pieces.iter().enumerate() {
+            if place > 0 {
+                mail.extend_from_slice(&link);
+            }
+            mail.extend_from_slice(piece);
+        }
+    }
+
+    /// The hash of the body for one reader, as it is signed.
+    pub(super) fn hash(&self, links: &PersonalLinks) -> BodyHash {
+        let link = relaxed(&open_ended(&links.unsubscribe));
+        let mut hash = BodyHash::new();
+        for (place, piece) in self.canonical.iter().enumerate() {
+            if place > 0 {
+                hash.update(&link);
+            }
+            hash.update(piece);
+        }
+        hash
+    }
+}
+
+/// The beginning of a part, after the end of the one before.
+fn part(before: &str, boundary: &str, kind: &str) -> Vec<u8> {
+    format!(
+        "{before}--{boundary}\r\nContent-Type: {kind}; charset=utf-8\r\n\
+         Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
+    .into_bytes()
+}
+
+/// Puts pieces behind others: the first of them goes on where the last of those ends.
+fn append(pieces: &mut Vec<Vec<u8>>, more: Vec<Vec<u8>>) {
+    let mut more = more.into_iter();
+    if let (Some(last), Some(first)) = (pieces.last_mut(), more.next()) {
+        last.extend(first);
+    }
+    pieces.extend(more);
 }
 
 /// A body in quoted-printable, in pieces between which personal links go. All pieces but the last end in a soft break.
-#[derive(Debug, Clone)]
-pub(super) struct EncodedBody {
-    pieces: Vec<Vec<u8>>,
-}
-
-impl EncodedBody {
-    fn new(body: &Body) -> Self {
-        let (last, others) = match body.pieces().split_last() {
-            Some((last, others)) => (last.as_str(), others),
-            None => ("", &[][..]),
-        };
-        let mut pieces: Vec<Vec<u8>> = others.iter().map(|piece| open_ended(piece)).collect();
-        pieces.push(encoded(last));
-        Self { pieces }
-    }
-
-    /// The body for one reader.
-    pub(super) fn fill(&self, links: &PersonalLinks) -> Wire {
-        let link = open_ended(&links.unsubscribe);
-        Wire::dangerous_pre_encoded(self.pieces.join(&link[..]), QuotedPrintable)
-    }
-}
-
-/// A body that is for one reader only.
-pub(super) fn body(text: &str) -> Wire {
-    Wire::dangerous_pre_encoded(encoded(text), QuotedPrintable)
+fn encoded_pieces(body: &Body) -> Vec<Vec<u8>> {
+    let (last, others) = match body.pieces().split_last() {
+        Some((last, others)) => (last.as_str(), others),
+        None => ("", &[][..]),
+    };
+    let mut pieces: Vec<Vec<u8>> = others.iter().map(|piece| open_ended(piece)).collect();
+    pieces.push(encoded(last));
+    pieces
 }
 
 fn encoded(text: &str) -> Vec<u8> {
@@ -82,6 +143,22 @@ fn open_ended(text: &str) -> Vec<u8> {
     }
     bytes.extend_from_slice(SOFT_BREAK);
     bytes
+}
+
+/// Our own boundary, because a random one would make each try another mail. With "=_" it cannot occur in a quoted-printable
+/// body (RFC 2045 6.7).
+fn boundary(html: &[Vec<u8>]) -> String {
+    let mut hash = Sha256::new();
+    for piece in html {
+        hash.update(piece);
+    }
+    let hash: String = hash
+        .finalize()
+        .iter()
+        .take(12)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("=_tidings_{hash}")
 }
 
 #[cfg(test)]
@@ -117,11 +194,26 @@ mod tests {
             let rendered = parts.join(PersonalLinks::UNSUBSCRIBE);
             let links = PersonalLinks { unsubscribe: link };
             let body = Body::new(&rendered);
-            let wire = EncodedBody::new(&body).fill(&links).into_vec();
+            let wire = encoded_pieces(&body).join(&open_ended(&links.unsubscribe)[..]);
             prop_assert_eq!(decoded(&wire), body.fill(&links));
             for line in std::str::from_utf8(&wire).unwrap().split("\r\n") {
                 prop_assert!(line.len() <= LINE, "{}", line);
             }
+        }
+
+        #[test]
+        fn the_hash_of_pieces_is_the_hash_of_the_whole(
+            parts in prop::collection::vec("[a-z =.ä\n]{0,90}", 1..4),
+            link in "https://example\\.org/[a-z0-9=%?&]{0,120}",
+        ) {
+            let rendered = Body::new(&parts.join(PersonalLinks::UNSUBSCRIBE));
+            let links = PersonalLinks { unsubscribe: link };
+            let digest = EncodedDigest::of("S", &rendered, &rendered);
+            let mut whole = Vec::new();
+            digest.fill(&links, &mut whole);
+            let mut hash = BodyHash::new();
+            hash.update(&relaxed(&whole));
+            prop_assert_eq!(digest.hash(&links).finish(), hash.finish());
         }
     }
 }

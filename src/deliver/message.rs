@@ -1,17 +1,34 @@
-//! A digest or a letter becomes a message: the headers that its sender owes, and both bodies.
+//! A digest or a letter becomes a message: the headers that its sender owes, both bodies, and the signature.
 
 use std::time::SystemTime;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
-use sha2::{Digest as _, Sha256};
-
-use super::encoded::{self, EncodedDigest};
-use crate::model::{
-    Address, Edition, Language, Letter, Newsletter, PersonalLinks, unsubscribe_by_mail,
+use lettre::message::header::{
+    ContentTransferEncoding, ContentType, HeaderName, HeaderValue, MIME_VERSION_1_0,
 };
+use lettre::message::{Mailbox, Message};
+
+use super::dkim::Signer;
+use super::encoded::EncodedDigest;
+use crate::model::{
+    Address, DeliveryId, Edition, Language, Letter, Newsletter, PersonalLinks, Purpose,
+    SubscriberId, TokenKey, unsubscribe_by_mail,
+};
+
+/// Who sends: what all messages of a newsletter have in common.
+#[derive(Debug)]
+pub struct Sender {
+    /// The publication.
+    pub newsletter: Newsletter,
+    /// Signs what goes out.
+    pub signer: Signer,
+    /// Where mail servers report what they could not deliver, if not to the address in `From`. Each delivery has an address of its
+    /// own there (VERP): `bounce+TOKEN@…`.
+    pub returns: Option<Address>,
+    /// Seals the tokens.
+    pub tokens: TokenKey,
+}
 
 /// Who a message is for.
 #[derive(Debug, Clone)]
@@ -24,6 +41,13 @@ pub struct Recipient<'a> {
     pub token: &'a str,
     /// The language that they read.
     pub language: Language,
+    /// Who they are in the store; none for a letter to somebody who is not.
+    pub known: Option<(DeliveryId, SubscriberId)>,
+}
+
+impl Recipient<'_> {
+    /// Who stands for the readers in a preview and in a test copy: nobody in the store.
+    pub const NOBODY: (DeliveryId, SubscriberId) = (DeliveryId(0), SubscriberId(0));
 }
 
 /// A message on its way.
@@ -37,68 +61,172 @@ pub struct Mail {
     pub message_id: String,
     /// Its `Date`.
     pub date: DateTime<Utc>,
-    /// Headers and bodies, lines ended by CRLF.
+    /// Headers and bodies, all ASCII, lines ended by CRLF.
     pub bytes: Vec<u8>,
 }
 
-/// Makes the message that brings `digest`, a rendering of `edition`, to `recipient`.
-///
-/// The same arguments give the same bytes: a second try carries the same `Message-ID`, `Date` and boundary,
-/// by which a mailbox can tell that it has the mail already.
-///
-/// # Errors
-/// When an address or a name cannot stand in a header.
-pub fn message(
-    newsletter: &Newsletter,
-    edition: &Edition,
-    digest: &EncodedDigest,
-    recipient: &Recipient<'_>,
-) -> anyhow::Result<Mail> {
-    let links = PersonalLinks {
-        unsubscribe: unsubscribe_by_mail(&newsletter.unsubscribe, recipient.address),
-    };
-    let feedback = format!(
-        "{}:{}:{}:tidings",
-        edition.slot.format("%Y%m%d"),
-        edition.cadence,
-        newsletter.id
-    );
-    let content = Content {
-        id: format!("{}.{}", edition.id, recipient.token),
-        date: edition.created_at,
-        subject: &digest.subject,
-        html: digest.html.fill(&links),
-        text: digest.text.fill(&links),
-        headers: vec![
-            ("List-Id", list_id(newsletter)),
-            ("List-Unsubscribe", format!("<{}>", links.unsubscribe)),
-            ("Feedback-ID", feedback),
-            ("Precedence", "bulk".to_owned()),
-        ],
-    };
-    assemble(newsletter, recipient, content)
-}
+impl Sender {
+    /// The links of `recipient`, in the headers and in both bodies.
+    pub fn links(&self, recipient: &Recipient<'_>) -> PersonalLinks {
+        let link = self
+            .unsubscribe_token(recipient)
+            .and_then(|token| self.newsletter.unsubscribe_link(&token));
+        PersonalLinks {
+            unsubscribe: link.unwrap_or_else(|| self.unsubscribe_by_mail(recipient)),
+        }
+    }
 
-/// Makes the message that brings `letter` to `recipient`, whose token makes it one of a kind. It belongs to no list: who gets
-/// one has not subscribed yet, has just left, or runs the list.
-///
-/// # Errors
-/// When an address or a name cannot stand in a header.
-pub fn letter_message(
-    newsletter: &Newsletter,
-    letter: &Letter,
-    recipient: &Recipient<'_>,
-    date: DateTime<Utc>,
-) -> anyhow::Result<Mail> {
-    let content = Content {
-        id: format!("{}.{}", newsletter.id, recipient.token),
-        date,
-        subject: &letter.subject,
-        html: encoded::body(&letter.html),
-        text: encoded::body(&letter.text),
-        headers: Vec::new(),
-    };
-    assemble(newsletter, recipient, content)
+    fn unsubscribe_token(&self, recipient: &Recipient<'_>) -> Option<String> {
+        let (_, subscriber) = recipient.known?;
+        Some(self.tokens.seal(Purpose::Unsubscribe, subscriber.0))
+    }
+
+    fn unsubscribe_by_mail(&self, recipient: &Recipient<'_>) -> String {
+        unsubscribe_by_mail(
+            &self.newsletter.unsubscribe,
+            recipient.address,
+            self.unsubscribe_token(recipient).as_deref(),
+        )
+    }
+
+    /// Makes the message that brings `digest`, a rendering of `edition`, to `recipient`.
+    ///
+    /// The same arguments give the same bytes: a second try carries the same `Message-ID`, `Date`, boundary and signature,
+    /// by which a mailbox can tell that it has the mail already.
+    ///
+    /// # Errors
+    /// When an address or a name cannot stand in a header.
+    pub fn message(
+        &self,
+        edition: &Edition,
+        digest: &EncodedDigest,
+        recipient: &Recipient<'_>,
+    ) -> anyhow::Result<Mail> {
+        let newsletter = &self.newsletter;
+        let feedback = format!(
+            "{}:{}:{}:tidings",
+            edition.slot.format("%Y%m%d"),
+            edition.cadence,
+            newsletter.id
+        );
+        let mut headers = vec![("List-Id", list_id(newsletter))];
+        let links = self.links(recipient);
+        let by_mail = self.unsubscribe_by_mail(recipient);
+        if links.unsubscribe == by_mail {
+            headers.push(("List-Unsubscribe", format!("<{by_mail}>")));
+        } else {
+            // RFC 8058: one click on a button of the mail program is a POST to the first address.
+            let both = format!("<{}>, <{by_mail}>", links.unsubscribe);
+            headers.push(("List-Unsubscribe", both));
+            let post = "List-Unsubscribe=One-Click".to_owned();
+            headers.push(("List-Unsubscribe-Post", post));
+        }
+        if let Some(url) = &newsletter.url {
+            headers.push(("List-Help", format!("<{url}>")));
+        }
+        headers.push(("Feedback-ID", feedback));
+        headers.push(("Precedence", "bulk".to_owned()));
+        let content = Content {
+            id: format!("{}.{}", edition.id, recipient.token),
+            date: edition.created_at,
+            digest,
+            links,
+            headers,
+        };
+        self.assemble(recipient, content)
+    }
+
+    /// Makes the message that brings `letter` to `recipient`, whose token makes it one of a kind. It belongs to no list: who gets
+    /// one has not subscribed yet, has just left, or runs the list.
+    ///
+    /// # Errors
+    /// When an address or a name cannot stand in a header.
+    pub fn letter(
+        &self,
+        letter: &Letter,
+        recipient: &Recipient<'_>,
+        date: DateTime<Utc>,
+    ) -> anyhow::Result<Mail> {
+        let content = Content {
+            id: format!("{}.{}", self.newsletter.id, recipient.token),
+            date,
+            digest: &EncodedDigest::letter(letter),
+            links: PersonalLinks {
+                unsubscribe: String::new(),
+            },
+            headers: Vec::new(),
+        };
+        self.assemble(recipient, content)
+    }
+
+    fn assemble(&self, recipient: &Recipient<'_>, content: Content<'_>) -> anyhow::Result<Mail> {
+        let newsletter = &self.newsletter;
+        let message_id = format!("<{}@{}>", content.id, newsletter.from.domain());
+        let from = mailbox(&newsletter.from_name, &newsletter.from).context("the sender")?;
+        let reply_to = mailbox("", &newsletter.reply_to).context("the address for answers")?;
+        let to = mailbox(recipient.name, recipient.address).context("the recipient")?;
+        let mut builder = Message::builder()
+            .from(from)
+            .reply_to(reply_to)
+            .to(to)
+            .subject(&*content.digest.subject)
+            .date(SystemTime::from(content.date))
+            .message_id(Some(message_id.clone()));
+        let common = [
+            ("Auto-Submitted", "auto-generated".to_owned()),
+            ("X-Auto-Response-Suppress", "OOF, AutoReply".to_owned()),
+            ("Content-Language", recipient.language.tag().to_owned()),
+        ];
+        for (name, value) in content.headers.into_iter().chain(common) {
+            builder = builder.raw_header(HeaderValue::new(
+                HeaderName::new_from_ascii_str(name),
+                value,
+            ));
+        }
+        let kind = format!(
+            "multipart/alternative; boundary=\"{}\"",
+            content.digest.boundary
+        );
+        // The body is put behind the headers by us: it is large, and ready.
+        let message = builder
+            .header(MIME_VERSION_1_0)
+            .header(ContentType::parse(&kind).context("the type of the message")?)
+            .header(ContentTransferEncoding::SevenBit)
+            .body(String::new())
+            .context("putting the message together")?;
+        let headers = message.headers().to_string();
+        let signature = if self.signer.is_empty() {
+            String::new()
+        } else {
+            let hash = content.digest.hash(&content.links);
+            self.signer.sign(&headers, hash, content.date)?
+        };
+        let mut bytes =
+            Vec::with_capacity(signature.len() + headers.len() + 2 + content.digest.size());
+        bytes.extend_from_slice(signature.as_bytes());
+        bytes.extend_from_slice(headers.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+        content.digest.fill(&content.links, &mut bytes);
+        Ok(Mail {
+            from: self.return_address(recipient)?,
+            to: recipient.address.clone(),
+            message_id,
+            date: content.date,
+            bytes,
+        })
+    }
+
+    /// The sender on the envelope, to whom a mail server reports what it could not deliver.
+    fn return_address(&self, recipient: &Recipient<'_>) -> anyhow::Result<Address> {
+        let Some(returns) = &self.returns else {
+            return Ok(self.newsletter.from.clone());
+        };
+        let Some((delivery, _)) = recipient.known else {
+            return Ok(returns.clone());
+        };
+        let token = self.tokens.seal(Purpose::Bounce, delivery.0);
+        returns.tagged(&token).context("the address for bounces")
+    }
 }
 
 /// What differs from mail to mail.
@@ -106,63 +234,10 @@ struct Content<'a> {
     /// The part of the Message-ID before the domain.
     id: String,
     date: DateTime<Utc>,
-    subject: &'a str,
-    html: Body,
-    text: Body,
+    digest: &'a EncodedDigest,
+    links: PersonalLinks,
     /// Beside those that every mail has.
     headers: Vec<(&'static str, String)>,
-}
-
-fn assemble(
-    newsletter: &Newsletter,
-    recipient: &Recipient<'_>,
-    content: Content<'_>,
-) -> anyhow::Result<Mail> {
-    let message_id = format!("<{}@{}>", content.id, newsletter.from.domain());
-    let from = mailbox(&newsletter.from_name, &newsletter.from).context("the sender")?;
-    let reply_to = mailbox("", &newsletter.reply_to).context("the address for answers")?;
-    let to = mailbox(recipient.name, recipient.address).context("the recipient")?;
-    let mut builder = Message::builder()
-        .from(from)
-        .reply_to(reply_to)
-        .to(to)
-        .subject(content.subject)
-        .date(SystemTime::from(content.date))
-        .message_id(Some(message_id.clone()));
-    let common = [
-        ("Auto-Submitted", "auto-generated".to_owned()),
-        ("X-Auto-Response-Suppress", "OOF, AutoReply".to_owned()),
-        ("Content-Language", recipient.language.tag().to_owned()),
-    ];
-    for (name, value) in content.headers.into_iter().chain(common) {
-        builder = builder.raw_header(HeaderValue::new(
-            HeaderName::new_from_ascii_str(name),
-            value,
-        ));
-    }
-    // Plain first: a reader shows the last part that it can (RFC 2046 5.1.4).
-    let body = MultiPart::alternative()
-        .boundary(boundary(&message_id))
-        .singlepart(
-            SinglePart::builder()
-                .content_type(ContentType::TEXT_PLAIN)
-                .body(content.text),
-        )
-        .singlepart(
-            SinglePart::builder()
-                .content_type(ContentType::TEXT_HTML)
-                .body(content.html),
-        );
-    let message = builder
-        .multipart(body)
-        .context("putting the message together")?;
-    Ok(Mail {
-        from: newsletter.from.clone(),
-        to: recipient.address.clone(),
-        message_id,
-        date: content.date,
-        bytes: message.formatted(),
-    })
 }
 
 /// RFC 2919: a name in a domain that we own, the same for ever. The phrase before it is for people; only a
@@ -180,17 +255,6 @@ fn list_id(newsletter: &Newsletter) -> String {
 fn mailbox(name: &str, address: &Address) -> anyhow::Result<Mailbox> {
     let name = Some(name.to_owned()).filter(|name| !name.is_empty());
     Ok(Mailbox::new(name, address.as_str().parse()?))
-}
-
-/// Our own boundary, because lettre's is random. With "=_" it cannot occur in a quoted-printable body
-/// (RFC 2045 6.7).
-fn boundary(message_id: &str) -> String {
-    let hash: String = Sha256::digest(message_id)
-        .iter()
-        .take(12)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("=_tidings_{hash}")
 }
 
 #[cfg(test)]
@@ -216,10 +280,24 @@ mod tests {
             url: None,
             browser_url: None,
             preferences_url: None,
+            unsubscribe_url: None,
+        }
+    }
+
+    fn sender() -> Sender {
+        Sender {
+            newsletter: newsletter(),
+            signer: Signer::new(&[]).unwrap(),
+            returns: None,
+            tokens: TokenKey::new(&[7; 32]),
         }
     }
 
     fn mail(name: &str, subject: &str) -> Mail {
+        mail_from(&sender(), name, subject)
+    }
+
+    fn mail_from(sender: &Sender, name: &str, subject: &str) -> Mail {
         let cadence = CadenceId("daily".into());
         let edition = Edition {
             id: Edition::id_of("bote", &cadence, DateTime::UNIX_EPOCH),
@@ -248,14 +326,10 @@ mod tests {
             name,
             token: "abc",
             language: Language::De,
+            known: Some((DeliveryId(7), SubscriberId(9))),
         };
-        message(
-            &newsletter(),
-            &edition,
-            &EncodedDigest::new(&digest),
-            &recipient,
-        )
-        .unwrap()
+        let digest = EncodedDigest::new(&digest);
+        sender.message(&edition, &digest, &recipient).unwrap()
     }
 
     #[test]
@@ -266,6 +340,36 @@ mod tests {
             mail.message_id,
             "<bote.daily.19700101T000000Z.abc@example.org>"
         );
+    }
+
+    #[test]
+    fn a_reader_leaves_with_one_click_and_bounces_come_back_to_the_delivery() {
+        let sender = Sender {
+            newsletter: Newsletter {
+                unsubscribe_url: Some("https://example.org/u/{token}".into()),
+                ..newsletter()
+            },
+            returns: Some(Address::parse("bounce@bounces.example.org").unwrap()),
+            ..sender()
+        };
+        let mail = mail_from(&sender, "", "S");
+        let token = sender.tokens.seal(Purpose::Unsubscribe, 9);
+        let text = String::from_utf8(mail.bytes).unwrap();
+        for part in [
+            format!("\r\nList-Unsubscribe: <https://example.org/u/{token}>,"),
+            "\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n".to_owned(),
+        ] {
+            assert!(text.contains(&part), "{part}: {text}");
+        }
+        let body = text.replace("=\r\n", "");
+        assert!(
+            body.contains(&format!("href=3D\"https://example.org/u/{token}\"")),
+            "{body}"
+        );
+        let (local, domain) = mail.from.as_str().split_once('@').unwrap();
+        assert_eq!(domain, "bounces.example.org");
+        let tag = local.strip_prefix("bounce+").unwrap();
+        assert_eq!(sender.tokens.open(Purpose::Bounce, tag), Some(7));
     }
 
     #[test]
@@ -281,9 +385,11 @@ mod tests {
             name: "",
             token: "welcome-1",
             language: Language::De,
+            known: None,
         };
-        let mail =
-            letter_message(&newsletter(), &letter, &recipient, DateTime::UNIX_EPOCH).unwrap();
+        let mail = sender()
+            .letter(&letter, &recipient, DateTime::UNIX_EPOCH)
+            .unwrap();
         assert_eq!(mail.message_id, "<bote.welcome-1@example.org>");
         let text = String::from_utf8(mail.bytes).unwrap();
         assert!(text.contains("Auto-Submitted: auto-generated\r\n"));

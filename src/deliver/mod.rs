@@ -1,21 +1,29 @@
 //! Deliver: every planned delivery is claimed, made into a message, sent and recorded.
 //!
-//! `encoded` has what all readers of a digest get, `message` makes the bytes of one mail, `mailer` is the way out (`maildir`, `smtp` or `sendmail`), `worker` is the loop.
+//! `encoded` has what all readers of a digest get, `message` makes the bytes of one mail and `dkim` signs them, `mailer` is the way
+//! out (`maildir`, `smtp` or `sendmail`), `outcome` judges what the server said, `throttle` says how fast mail may go, `press` makes
+//! digests and mails, `worker` is the loop.
 //!
-//! A delivery is claimed before it is sent and recorded after, each in a transaction of its own; the next
-//! message goes out on a connection only when the last one is on the record. So a process that is killed
-//! leaves at most one message per connection of which it does not know whether it went out, and that one
-//! is sent again with the same Message-ID. Nobody is left out.
+//! A delivery is claimed, begun just before it is sent, and recorded after, each on the disk before the next. So a process that is
+//! killed leaves a few that were begun and not recorded: nobody knows whether they went out, and `delivery.unknown` says whether
+//! they are sent again, with the same Message-ID, or listed. All others are sent by the next run. Nobody is left out.
 
+mod dkim;
 mod encoded;
 mod maildir;
 mod mailer;
 mod message;
+mod outcome;
+mod press;
 mod sendmail;
 mod smtp;
+mod throttle;
 mod worker;
 
+pub use dkim::{DkimOptions, DnsRecord, Signer};
 pub use encoded::EncodedDigest;
-pub use mailer::{DeliveryOptions, Mailer, MailerOptions, Security, SmtpOptions};
-pub use message::{Mail, Recipient, letter_message, message};
+pub use mailer::{DeliveryOptions, Login, Mailer, MailerOptions, Security, SmtpOptions};
+pub use message::{Mail, Recipient, Sender};
+pub use outcome::judge_report;
+pub use throttle::{DomainLimits, Limits};
 pub use worker::{Delivered, Job, deliver};

@@ -16,17 +16,18 @@ use anyhow::Context as _;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{
-    AsyncSmtpConnection, AsyncTokioStream, Certificate, TlsParameters,
+    AsyncSmtpConnection, AsyncTokioStream, Certificate, Identity, TlsParameters,
 };
-use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt, Rset};
+use lettre::transport::smtp::commands::{Data, Ehlo, Mail as MailFrom, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
+use memchr::memmem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::mailer::{Security, SmtpOptions};
+use super::mailer::{Login, Security, SmtpOptions};
 use super::message::Mail;
 use crate::config::Secret;
 use crate::model::Outcome;
@@ -57,8 +58,10 @@ impl fmt::Debug for Relay {
 impl Relay {
     /// Reads the certificates once, for all connections.
     pub(super) fn new(options: SmtpOptions, password: Option<Secret>) -> anyhow::Result<Self> {
+        let client = options.client.as_ref();
         let tls = TlsConnector::from(Arc::new(crate::tls::client_config(
             options.ca_file.as_deref(),
+            client.map(|(certificate, key)| (&**certificate, &**key)),
         )?));
         Ok(Self {
             options,
@@ -72,14 +75,33 @@ impl Relay {
     pub(super) fn options(&self) -> &SmtpOptions {
         &self.options
     }
+
+    /// What it is called in messages to the operator.
+    pub(super) fn name(&self) -> String {
+        format!(
+            "the mail server {}:{}",
+            self.options.host, self.options.port
+        )
+    }
 }
 
 /// One connection after the other to a relay.
-pub(super) struct Session<'r> {
-    relay: &'r Relay,
-    connection: Option<AsyncSmtpConnection>,
+pub(super) struct Session {
+    relay: Arc<Relay>,
+    connection: Option<Connection>,
     sent_on_connection: usize,
     breaks: usize,
+}
+
+/// A connection, and what its server can do.
+struct Connection {
+    smtp: AsyncSmtpConnection,
+    /// Takes several commands at a time (RFC 2920).
+    pipelining: bool,
+    /// Takes addresses with letters beyond ASCII (RFC 6531).
+    smtputf8: bool,
+    /// The largest message that it takes, in bytes (RFC 1870).
+    size: Option<usize>,
 }
 
 /// Where a conversation about one message broke off.
@@ -90,8 +112,8 @@ enum Broken {
     After(String),
 }
 
-impl<'r> Session<'r> {
-    pub(super) fn new(relay: &'r Relay) -> Self {
+impl Session {
+    pub(super) fn new(relay: Arc<Relay>) -> Self {
         Self {
             relay,
             connection: None,
@@ -102,7 +124,7 @@ impl<'r> Session<'r> {
 
     /// Connects, greets, logs in and says goodbye.
     pub(super) async fn probe(mut self) -> anyhow::Result<()> {
-        self.connection = Some(connect(self.relay).await?);
+        self.connection = Some(connect(&self.relay).await?);
         self.close().await;
         Ok(())
     }
@@ -130,18 +152,12 @@ impl<'r> Session<'r> {
             Err(Broken::Before(what)) => {
                 self.breaks += 1;
                 if self.breaks >= BREAKS {
-                    anyhow::bail!("{}: {what}", self.name());
+                    self.breaks = 0;
+                    anyhow::bail!("{}: {what}", self.relay.name());
                 }
                 Ok(Outcome::Deferred(what))
             }
         }
-    }
-
-    fn name(&self) -> String {
-        format!(
-            "the mail server {}:{}",
-            self.relay.options.host, self.relay.options.port
-        )
     }
 
     async fn send_once(&mut self, mail: &Mail) -> anyhow::Result<Result<Outcome, Broken>> {
@@ -149,14 +165,14 @@ impl<'r> Session<'r> {
             Some(connection) => connection,
             None => {
                 self.sent_on_connection = 0;
-                connect(self.relay).await?
+                connect(&self.relay).await?
             }
         };
-        let result = converse(&mut connection, mail, self.relay.options.timeout).await;
+        let result = connection.converse(mail, self.relay.options.timeout).await;
         self.sent_on_connection += 1;
         // A connection that broke, or that the server is closing (421), is not used again.
         let closing = matches!(&result, Ok(Outcome::Deferred(said)) if said.starts_with("421"));
-        if result.is_ok() && !closing && !connection.has_broken() {
+        if result.is_ok() && !closing && !connection.smtp.has_broken() {
             self.connection = Some(connection);
         }
         Ok(result)
@@ -165,15 +181,15 @@ impl<'r> Session<'r> {
     /// Says goodbye.
     pub(super) async fn close(&mut self) {
         if let Some(mut connection) = self.connection.take() {
-            let _ = tokio::time::timeout(Duration::from_secs(5), connection.quit()).await;
+            let _ = tokio::time::timeout(Duration::from_secs(5), connection.smtp.quit()).await;
         }
     }
 }
 
 /// Opens a connection: TCP without Nagle, greeting, TLS, login; each step within the time limit.
-async fn connect(relay: &Relay) -> anyhow::Result<AsyncSmtpConnection> {
+async fn connect(relay: &Relay) -> anyhow::Result<Connection> {
     let options = &relay.options;
-    let server = format!("the mail server {}:{}", options.host, options.port);
+    let server = relay.name();
     let limit = options.timeout;
     let late = || format!("{server} did not answer within {} s", limit.as_secs());
 
@@ -199,84 +215,193 @@ async fn connect(relay: &Relay) -> anyhow::Result<AsyncSmtpConnection> {
         Box::new(tcp)
     };
     let greeting = AsyncSmtpConnection::connect_with_transport(stream, &relay.hello);
-    let mut connection = tokio::time::timeout(limit, greeting)
+    let mut smtp = tokio::time::timeout(limit, greeting)
         .await
         .with_context(late)?
         .with_context(|| format!("greeting {server}"))?;
     if options.security == Security::StartTls {
-        let upgrade = connection.starttls(tls_parameters(options)?, &relay.hello);
+        let upgrade = smtp.starttls(tls_parameters(options)?, &relay.hello);
         tokio::time::timeout(limit, upgrade)
             .await
             .with_context(late)?
             .with_context(|| format!("STARTTLS with {server}"))?;
     }
+    // Once more, because lettre keeps nothing of the answer that it does not use itself.
+    let hello = smtp.command(Ehlo::new(relay.hello.clone()));
+    let offered = tokio::time::timeout(limit, hello)
+        .await
+        .with_context(late)?
+        .with_context(|| format!("greeting {server}"))?;
+    let offers = |keyword: &str| {
+        offered.message().find_map(|line| {
+            let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+            name.eq_ignore_ascii_case(keyword).then_some(value)
+        })
+    };
     if let (Some(user), Some(password)) = (&options.user, &relay.password) {
         let credentials = Credentials::new(user.clone(), password.expose().to_owned());
-        let login = connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials);
+        let mechanisms = match options.login {
+            Login::Password => &[Mechanism::Plain, Mechanism::Login][..],
+            Login::Token => &[Mechanism::Xoauth2],
+        };
+        let login = smtp.auth(mechanisms, &credentials);
         tokio::time::timeout(limit, login)
             .await
             .with_context(late)?
             .with_context(|| format!("logging in to {server}"))?;
     }
-    Ok(connection)
+    Ok(Connection {
+        pipelining: offers("PIPELINING").is_some(),
+        size: offers("SIZE")
+            .and_then(|size| size.trim().parse().ok())
+            .filter(|size| *size > 0),
+        smtputf8: smtp.server_info().supports_feature(Extension::SmtpUtfEight),
+        smtp,
+    })
 }
 
 fn tls_parameters(options: &SmtpOptions) -> anyhow::Result<TlsParameters> {
     let mut builder = TlsParameters::builder(options.host.clone());
+    let read = |path: &std::path::Path| {
+        std::fs::read(path).with_context(|| format!("reading {}", path.display()))
+    };
     if let Some(path) = &options.ca_file {
-        let pem = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        let certificate = Certificate::from_pem(&pem)
+        let certificate = Certificate::from_pem(&read(path)?)
             .with_context(|| format!("{} holds no certificate", path.display()))?;
         builder = builder.add_root_certificate(certificate);
+    }
+    if let Some((certificate, key)) = &options.client {
+        let identity = Identity::from_pem(&read(certificate)?, &read(key)?)
+            .with_context(|| format!("{} is no certificate of ours", certificate.display()))?;
+        builder = builder.identify_with(identity);
     }
     builder.build_rustls().context("setting up TLS")
 }
 
-/// One message: MAIL, RCPT, DATA, the message. A negative answer is an outcome; only a dead connection is not.
-async fn converse(
-    connection: &mut AsyncSmtpConnection,
-    mail: &Mail,
-    limit: Duration,
-) -> Result<Outcome, Broken> {
-    let mut parameters = Vec::new();
-    if !(mail.from.as_str().is_ascii() && mail.to.as_str().is_ascii()) {
-        if !connection
-            .server_info()
-            .supports_feature(Extension::SmtpUtfEight)
-        {
-            return Ok(Outcome::Rejected(
-                "the mail server takes no addresses with letters like these (no SMTPUTF8)".into(),
-            ));
-        }
-        parameters.push(MailParameter::SmtpUtfEight);
-    }
-    let address = |address: &crate::model::Address| {
-        address
-            .as_str()
-            .parse::<lettre::Address>()
-            .map_err(|error| Broken::Before(format!("an address is refused: {error}")))
-    };
-    let from = MailFrom::new(Some(address(&mail.from)?), parameters);
-    let to = Rcpt::new(address(&mail.to)?, Vec::new());
+/// The commands before a message, as one piece of text.
+struct Envelope(MailFrom, Rcpt);
 
-    // A refused sender is our fault, not the subscriber's: try again when it is mended.
-    if let Err(said) = step(connection.command(from), limit).await? {
-        reset(connection, limit).await;
-        return Ok(Outcome::Deferred(said.text));
+impl fmt::Display for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{Data}", self.0, self.1)
     }
-    if let Err(said) = step(connection.command(to), limit).await? {
-        reset(connection, limit).await;
-        return Ok(said.outcome());
+}
+
+impl Connection {
+    /// One message: MAIL, RCPT, DATA, the message. A negative answer is an outcome; only a dead connection is not.
+    async fn converse(&mut self, mail: &Mail, limit: Duration) -> Result<Outcome, Broken> {
+        let mut parameters = Vec::new();
+        if !(mail.from.as_str().is_ascii() && mail.to.as_str().is_ascii()) {
+            if !self.smtputf8 {
+                return Ok(Outcome::Rejected(
+                    "the mail server takes no addresses with letters like these (no SMTPUTF8)"
+                        .into(),
+                ));
+            }
+            parameters.push(MailParameter::SmtpUtfEight);
+        }
+        if let Some(most) = self.size {
+            if mail.bytes.len() > most {
+                // Nothing that comes later will be smaller, but the limit is the relay's, not the reader's.
+                return Ok(Outcome::Deferred(format!(
+                    "the mail server takes {most} bytes at most, and the mail has {}",
+                    mail.bytes.len()
+                )));
+            }
+            parameters.push(MailParameter::Size(mail.bytes.len()));
+        }
+        let address = |address: &crate::model::Address| {
+            address
+                .as_str()
+                .parse::<lettre::Address>()
+                .map_err(|error| Broken::Before(format!("an address is refused: {error}")))
+        };
+        let from = MailFrom::new(Some(address(&mail.from)?), parameters);
+        let to = Rcpt::new(address(&mail.to)?, Vec::new());
+        if let Some(refused) = self.announce(from, to, limit).await? {
+            return Ok(refused);
+        }
+        let text = match wire_form(&mail.bytes) {
+            Ok(text) => text,
+            Err(what) => return Err(Broken::Before(what)),
+        };
+        match step(self.smtp.command(text), FINAL_ANSWER).await {
+            Ok(Ok(())) => Ok(Outcome::Accepted),
+            Ok(Err(said)) => Ok(said.outcome()),
+            Err(Broken::Before(what) | Broken::After(what)) => Err(Broken::After(what)),
+        }
     }
-    if let Err(said) = step(connection.command(Data), limit).await? {
-        reset(connection, limit).await;
-        return Ok(said.outcome());
+
+    /// The commands before the message. Returns the outcome when one of them is refused.
+    async fn announce(
+        &mut self,
+        from: MailFrom,
+        to: Rcpt,
+        limit: Duration,
+    ) -> Result<Option<Outcome>, Broken> {
+        let (sender, recipient, data) = if self.pipelining {
+            // One trip for all three (RFC 2920 3.1).
+            let sender = step(self.smtp.command(Envelope(from, to)), limit).await?;
+            let recipient = step(self.smtp.read_response(), limit).await?;
+            (
+                sender,
+                recipient,
+                Some(step(self.smtp.read_response(), limit).await?),
+            )
+        } else {
+            let sender = step(self.smtp.command(from), limit).await?;
+            let recipient = match sender {
+                Ok(()) => step(self.smtp.command(to), limit).await?,
+                Err(_) => Ok(()),
+            };
+            let data = match (&sender, &recipient) {
+                (Ok(()), Ok(())) => Some(step(self.smtp.command(Data), limit).await?),
+                _ => None,
+            };
+            (sender, recipient, data)
+        };
+        let waits_for_message = matches!(data, Some(Ok(())));
+        let refused = match (sender, recipient) {
+            // A refused sender is our fault, not the subscriber's: try again when it is mended.
+            (Err(said), _) => Outcome::Deferred(said.text),
+            (Ok(()), Err(said)) => said.outcome(),
+            (Ok(()), Ok(())) => match data {
+                Some(Err(said)) => said.outcome(),
+                _ => return Ok(None),
+            },
+        };
+        if waits_for_message {
+            // The server waits for a message that nobody is to get; without one it must say no (RFC 2920 3.1). A server that
+            // says yes has taken an empty mail for nobody.
+            let _ = step(self.smtp.command(".\r\n"), limit).await;
+        }
+        if step(self.smtp.command(Rset), limit).await.is_err() {
+            self.smtp.abort().await;
+        }
+        Ok(Some(refused))
     }
-    match step(connection.message(&mail.bytes), FINAL_ANSWER).await {
-        Ok(Ok(())) => Ok(Outcome::Accepted),
-        Ok(Err(said)) => Ok(said.outcome()),
-        Err(Broken::Before(what) | Broken::After(what)) => Err(Broken::After(what)),
+}
+
+/// A message as it goes over the wire: a dot more where a line begins with one (RFC 5321 4.5.2), and one alone at the end.
+fn wire_form(bytes: &[u8]) -> Result<String, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "the message is no text".to_owned())?;
+    let mut wire = String::with_capacity(text.len() + 64);
+    if text.starts_with('.') {
+        wire.push('.');
     }
+    let mut written = 0;
+    for place in memmem::find_iter(bytes, b"\r\n.") {
+        wire.push_str(&text[written..place + 3]);
+        wire.push('.');
+        written = place + 3;
+    }
+    wire.push_str(&text[written..]);
+    wire.push_str(if text.ends_with("\r\n") {
+        ".\r\n"
+    } else {
+        "\r\n.\r\n"
+    });
+    Ok(wire)
 }
 
 /// What a server said when it did not say yes.
@@ -292,13 +417,6 @@ impl No {
         } else {
             Outcome::Deferred(self.text)
         }
-    }
-}
-
-/// Takes back what was said about a message that will not be sent, so that the connection can be used again.
-async fn reset(connection: &mut AsyncSmtpConnection, limit: Duration) {
-    if step(connection.command(Rset), limit).await.is_err() {
-        connection.abort().await;
     }
 }
 
@@ -369,5 +487,21 @@ impl AsyncWrite for ImplicitTls {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_with_a_dot_is_not_taken_for_the_end() {
+        for (message, wire) in [
+            ("a\r\n", "a\r\n.\r\n"),
+            ("a", "a\r\n.\r\n"),
+            (".\r\n.\r\n..b\r\n", "..\r\n..\r\n...b\r\n.\r\n"),
+        ] {
+            assert_eq!(wire_form(message.as_bytes()).as_deref(), Ok(wire));
+        }
     }
 }

@@ -71,6 +71,15 @@ impl Address {
         self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 
+    /// The same mailbox with a tag: `local+tag@domain`.
+    ///
+    /// # Errors
+    /// When that is too long.
+    pub fn tagged(&self, tag: &str) -> Result<Self, AddressError> {
+        let (local, domain) = self.0.rsplit_once('@').ok_or(AddressError::At)?;
+        Self::parse(&format!("{local}+{tag}@{domain}"))
+    }
+
     /// The form under which two spellings are one mailbox: lower case throughout.
     ///
     /// RFC 5321 lets a server tell `Anna@` from `anna@`; no provider does, and a reader who signs up

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Audience, EditionId};
+use super::{Address, Audience, EditionId, SubscriberId};
 
 /// The store's number of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,18 +12,17 @@ pub struct DeliveryId(pub i64);
 /// Where a delivery stands.
 ///
 /// ```text
-/// Pending ──claim──▶ Leased ──▶ Sent | Failed | Unknown
+/// Pending ──claim──▶ Leased ──▶ Sent | Failed | Unknown | Cancelled
 ///    ▲                 │
 ///    └── release ──────┤
 /// Deferred ◀───────────┘  (claimed again when its time has come)
-/// Pending | Leased | Deferred ──unsubscribe──▶ Cancelled
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryState {
     /// Nobody has tried yet.
     Pending,
-    /// A worker has it.
+    /// A worker has it. It is *begun* when its message may be on the wire.
     Leased,
     /// The server took it.
     Sent,
@@ -31,10 +30,22 @@ pub enum DeliveryState {
     Deferred,
     /// Refused for good, or not taken within `delivery.retry_for`.
     Failed,
-    /// The connection died after the whole message was sent: taken or not, nobody knows. Not sent again.
+    /// The connection died after the whole message was sent: taken or not, nobody knows.
     Unknown,
-    /// The subscriber left before it was sent.
+    /// The subscriber left before it was sent, or its edition was cancelled.
     Cancelled,
+}
+
+impl DeliveryCounts {
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.ended() + self.pending + self.deferred
+    }
+
+    /// Those that will not be tried again.
+    pub fn ended(&self) -> u64 {
+        self.sent + self.failed + self.unknown + self.cancelled
+    }
 }
 
 impl DeliveryState {
@@ -59,6 +70,8 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// Which edition.
     pub edition: EditionId,
+    /// To whom.
+    pub subscriber: SubscriberId,
     /// A public, random name of the subscriber; part of the Message-ID.
     pub token: String,
     /// Where it goes.
@@ -86,6 +99,17 @@ pub enum Outcome {
     Unknown(String),
 }
 
+/// What becomes of a delivery of which nobody knows whether it went out: the connection, or the program, died after the message
+/// was sent and before the answer was on the record. Nobody can have both (RFC 1047).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnknownPolicy {
+    /// It is not sent again, and listed: nobody gets it twice.
+    #[default]
+    Once,
+    /// It is sent again, with the same Message-ID: nobody misses it.
+    AtLeastOnce,
+}
+
 /// How many deliveries stand where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryCounts {
@@ -99,4 +123,6 @@ pub struct DeliveryCounts {
     pub failed: u64,
     /// Nobody knows.
     pub unknown: u64,
+    /// Not sent, as nobody wanted it any more.
+    pub cancelled: u64,
 }

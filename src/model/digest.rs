@@ -73,13 +73,19 @@ impl Body {
     }
 }
 
-/// The link that asks `mailbox` to unsubscribe `subscriber`: a mail that names them in its subject.
-pub fn unsubscribe_by_mail(mailbox: &Address, subscriber: &Address) -> String {
-    format!(
+/// The link that asks `mailbox` to unsubscribe `subscriber`: a mail that names them in its subject, for whoever reads it, and with a
+/// `token` for a program that does.
+pub fn unsubscribe_by_mail(mailbox: &Address, subscriber: &Address, token: Option<&str>) -> String {
+    let mut link = format!(
         "mailto:{}?subject=unsubscribe%20{}",
         percent_encoded(mailbox.as_str()),
         percent_encoded(subscriber.as_str())
-    )
+    );
+    if let Some(token) = token {
+        link.push_str("%20");
+        link.push_str(&percent_encoded(token));
+    }
+    link
 }
 
 /// Everything but letters, digits and `@ . - _` percent-encoded (RFC 6068 2).
@@ -104,7 +110,7 @@ mod tests {
         let mailbox = Address::parse("leave+list@example.org").unwrap();
         let subscriber = Address::parse("o'neil&co+x@example.org").unwrap();
         assert_eq!(
-            unsubscribe_by_mail(&mailbox, &subscriber),
+            unsubscribe_by_mail(&mailbox, &subscriber, None),
             "mailto:leave%2Blist@example.org?subject=unsubscribe%20o%27neil%26co%2Bx@example.org"
         );
     }

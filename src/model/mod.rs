@@ -5,6 +5,7 @@
 
 mod address;
 mod block;
+mod bounce;
 mod delivery;
 mod digest;
 mod edition;
@@ -16,11 +17,13 @@ mod newsletter;
 mod story;
 mod subscriber;
 mod text;
+mod token;
 mod topic;
 
 pub use address::{Address, AddressError};
 pub use block::{Block, BlockPlan, Place};
-pub use delivery::{Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome};
+pub use bounce::{Bounce, Suppression, SuppressionReason};
+pub use delivery::{Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome, UnknownPolicy};
 pub use digest::{Body, Digest, Letter, PersonalLinks, unsubscribe_by_mail};
 pub use edition::{Audience, Edition, EditionId, Section, Window};
 pub use feed::{
@@ -31,8 +34,11 @@ pub use language::Language;
 pub use memory::{Mailed, Memory, Vocabulary, Vote};
 pub use newsletter::{Cadence, CadenceId, Newsletter};
 pub use story::{Composition, LeftOut, Picture, Reason, Score, Story, Update};
-pub use subscriber::{Choices, NewSubscriber, Subscriber, SubscriberState, clean_name};
+pub use subscriber::{
+    Choices, NewSubscriber, Subscriber, SubscriberId, SubscriberState, clean_name,
+};
 pub use text::{is_unwanted, sentence_ends};
+pub use token::{Purpose, TOKEN_LENGTH, TokenKey};
 pub use topic::{Field, Keyword, Topic, TopicId};
 
 /// Declares a newtype over `String` for an identifier that the configuration or the store gives.

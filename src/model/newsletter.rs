@@ -38,11 +38,22 @@ pub struct Newsletter {
     pub browser_url: Option<String>,
     /// Where subscribers change what they get.
     pub preferences_url: Option<url::Url>,
+    /// Where a subscriber leaves with one click, with [`Newsletter::TOKEN`] for theirs.
+    pub unsubscribe_url: Option<String>,
 }
 
 impl Newsletter {
     /// What stands for the edition in [`Newsletter::browser_url`].
     pub const EDITION: &'static str = "{edition}";
+
+    /// What stands for a subscriber's token in [`Newsletter::unsubscribe_url`].
+    pub const TOKEN: &'static str = "{token}";
+
+    /// Where the subscriber of `token` leaves with one click.
+    pub fn unsubscribe_link(&self, token: &str) -> Option<String> {
+        let pattern = self.unsubscribe_url.as_ref()?;
+        Some(pattern.replace(Self::TOKEN, token))
+    }
 
     /// Where `edition` can be read on the web.
     pub fn edition_url(&self, edition: &EditionId) -> Option<String> {

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, CadenceId, Language, TopicId};
 
+/// The store's number of a subscriber.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriberId(pub i64);
+
 /// How far a subscriber's consent goes. Only `Confirmed` gets mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -34,6 +34,7 @@ pub(super) fn newsletter() -> Newsletter {
         url: Some("https://example.org/".parse().unwrap()),
         browser_url: Some("https://example.org/bote/{edition}.html".into()),
         preferences_url: None,
+        unsubscribe_url: None,
     }
 }
 

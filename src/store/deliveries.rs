@@ -1,231 +1,172 @@
-//! Deliveries: claimed, sent, recorded. The database is the queue.
-
-use std::collections::{BTreeSet, HashMap, HashSet};
+//! Where deliveries stand, for people who look, and what they decide about them.
 
 use chrono::{DateTime, Utc};
-use serde_json::json;
+use sqlx::Row as _;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row as _};
 
-use super::Store;
-use crate::model::{
-    Address, Audience, Delivery, DeliveryCounts, DeliveryId, DeliveryState, EditionId, Language,
-    TopicId,
-};
+use super::{EditionState, Store};
+use crate::model::{CadenceId, DeliveryCounts, DeliveryId, DeliveryState, EditionId};
 
-/// What to write about a delivery that has been tried.
+/// What is known of an edition without its stories.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct EditionSummary {
     /// Which.
+    pub id: EditionId,
+    /// Its cadence.
+    pub cadence: CadenceId,
+    /// When it was due.
+    pub slot: DateTime<Utc>,
+    /// What was decided about it.
+    pub state: EditionState,
+}
+
+/// A delivery, for whoever has to know who it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryDetail {
+    /// Its number.
     pub id: DeliveryId,
-    /// Where it stands now.
-    pub state: DeliveryState,
-    /// When to try again, for a deferred one; else when it ended.
-    pub at: DateTime<Utc>,
-    /// What the server said, when it said no.
+    /// The address that it goes to.
+    pub address: String,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// When it ended, or is tried again.
+    pub at: Option<DateTime<Utc>>,
+    /// What the server said.
     pub answer: Option<String>,
 }
 
 impl Store {
-    /// Gives back the deliveries that a run claimed and did not end, because it died. Returns how many.
-    ///
-    /// Only for who holds the send lock: then no living run has a claim.
+    /// The latest `limit` editions of a newsletter, the latest first.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn release_claims(&self) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        let released = sqlx::query("UPDATE delivery SET state = 'pending' WHERE state = 'leased'")
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(released.rows_affected())
-    }
-
-    /// How many deliveries are due at `wall`, the real time.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_due(&self, wall: DateTime<Utc>) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
-        let count: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1",
-        )
-        .bind(wall.timestamp())
-        .fetch_one(&mut *connection)
-        .await?;
-        Ok(u64::try_from(count).unwrap_or_default())
-    }
-
-    /// Claims up to `limit` deliveries that are due at `wall`. `language` is the newsletter's, for
-    /// subscribers who picked none.
-    ///
-    /// Who has left since the delivery was planned is left out: theirs are cancelled, whatever they stood at.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn claim_deliveries(
+    pub async fn list_editions(
         &self,
+        newsletter: &str,
         limit: u32,
-        wall: DateTime<Utc>,
-        language: Language,
-    ) -> anyhow::Result<Vec<Delivery>> {
+    ) -> sqlx::Result<Vec<EditionSummary>> {
         let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        let claimed = loop {
-            let claimed = self.claim_batch(&mut tx, limit, wall, language).await?;
-            // A whole batch of people who have left is no reason to stop before those behind them.
-            match claimed {
-                Some(deliveries) if deliveries.is_empty() => {}
-                claimed => break claimed.unwrap_or_default(),
-            }
-        };
-        tx.commit().await?;
-        Ok(claimed)
-    }
-
-    /// One batch; `None` when nothing is due.
-    async fn claim_batch(
-        &self,
-        tx: &mut AnyConnection,
-        limit: u32,
-        wall: DateTime<Utc>,
-        language: Language,
-    ) -> anyhow::Result<Option<Vec<Delivery>>> {
-        let leased = sqlx::query(
-            "UPDATE delivery SET state = 'leased', attempts = attempts + 1 WHERE id IN
-                (SELECT id FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1 ORDER BY due_at, id LIMIT $2)
-             RETURNING id",
+        let rows = sqlx::query(
+            "SELECT id, cadence, slot, state FROM edition WHERE newsletter = $1
+             ORDER BY slot DESC, cadence LIMIT $2",
         )
-        .bind(wall.timestamp())
+        .bind(newsletter)
         .bind(i64::from(limit))
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut *connection)
         .await?;
-        if leased.is_empty() {
-            return Ok(None);
-        }
-        let ids: Vec<i64> = leased
-            .iter()
-            .map(|row| row.try_get("id"))
-            .collect::<sqlx::Result<_>>()?;
-        let ids = super::array(ids);
-        let leased = "CAST(r.value->>'v' AS BIGINT) FROM {rows}";
-        let sql = self.with_rows(&format!(
-            "UPDATE delivery SET state = 'cancelled', ended_at = $2 WHERE id IN (SELECT {leased})
-             AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber AND s.state <> 'confirmed')"
-        ));
-        sqlx::query(sql)
-            .bind(&ids)
+        let edition = |row: &AnyRow| {
+            Ok(EditionSummary {
+                id: EditionId(row.try_get("id")?),
+                cadence: CadenceId(row.try_get("cadence")?),
+                slot: super::time(row, "slot")?,
+                state: EditionState::from_word(&row.try_get::<String, _>("state")?),
+            })
+        };
+        rows.iter().map(edition).collect()
+    }
+
+    /// Where the deliveries of an edition stand.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_deliveries_of(&self, edition: &EditionId) -> sqlx::Result<DeliveryCounts> {
+        let mut connection = self.connection().await;
+        let rows = sqlx::query(
+            "SELECT state, COUNT(*) AS n FROM delivery WHERE edition = $1 GROUP BY state",
+        )
+        .bind(edition.as_str())
+        .fetch_all(&mut *connection)
+        .await?;
+        counted(&rows)
+    }
+
+    /// The deliveries of an edition in a state, in the order of their numbers, `limit` at a time: those after `after`. Start
+    /// with 0.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_deliveries(
+        &self,
+        edition: &EditionId,
+        state: DeliveryState,
+        after: DeliveryId,
+        limit: u32,
+    ) -> sqlx::Result<Vec<DeliveryDetail>> {
+        let mut connection = self.connection().await;
+        let rows = sqlx::query(
+            "SELECT d.id, s.address, d.attempts, COALESCE(d.ended_at, d.due_at) AS at, d.answer
+             FROM delivery d JOIN subscriber s ON s.id = d.subscriber
+             WHERE d.edition = $1 AND d.state = $2 AND d.id > $3 ORDER BY d.id LIMIT $4",
+        )
+        .bind(edition.as_str())
+        .bind(state.word())
+        .bind(after.0)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *connection)
+        .await?;
+        let detail = |row: &AnyRow| {
+            Ok(DeliveryDetail {
+                id: DeliveryId(row.try_get("id")?),
+                address: row.try_get("address")?,
+                attempts: row.try_get("attempts")?,
+                at: super::optional_time(row, "at")?,
+                answer: row.try_get("answer")?,
+            })
+        };
+        rows.iter().map(detail).collect()
+    }
+
+    /// Cancels what is not sent yet of an edition, but for what may be on the wire. Returns how many deliveries.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn cancel_edition(
+        &self,
+        edition: &EditionId,
+        wall: DateTime<Utc>,
+    ) -> sqlx::Result<u64> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let cancelled = sqlx::query(
+            "UPDATE delivery SET state = 'cancelled', ended_at = $2, worker = NULL
+             WHERE edition = $1 AND (state IN ('pending', 'deferred') OR state = 'leased' AND begun = 0)",
+        )
+        .bind(edition.as_str())
+        .bind(wall.timestamp())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(cancelled.rows_affected())
+    }
+
+    /// Makes deliveries of an edition due now that stand in one of `states`. Their time counts from now on. Returns how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn resume_edition(
+        &self,
+        edition: &EditionId,
+        states: &[DeliveryState],
+        wall: DateTime<Utc>,
+    ) -> sqlx::Result<u64> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let mut resumed = 0;
+        for state in states {
+            let done = sqlx::query(
+                "UPDATE delivery SET state = 'pending', planned_at = $3, due_at = $3, ended_at = NULL,
+                    attempts = 0, worker = NULL
+                 WHERE edition = $1 AND state = $2",
+            )
+            .bind(edition.as_str())
+            .bind(state.word())
             .bind(wall.timestamp())
             .execute(&mut *tx)
             .await?;
-
-        let sql = self.with_rows(&format!(
-            "SELECT t.subscriber, t.topic FROM subscriber_topic t
-             WHERE t.subscriber IN (SELECT subscriber FROM delivery WHERE id IN (SELECT {leased}))"
-        ));
-        let mut topics: HashMap<i64, BTreeSet<TopicId>> = HashMap::new();
-        for row in sqlx::query(sql).bind(&ids).fetch_all(&mut *tx).await? {
-            let topic = TopicId(row.try_get("topic")?);
-            topics
-                .entry(row.try_get("subscriber")?)
-                .or_default()
-                .insert(topic);
+            resumed += done.rows_affected();
         }
-        let sql = self.with_rows(&format!(
-            "SELECT d.id, d.edition, d.attempts, d.planned_at, d.subscriber, s.token, s.address, s.name, s.language
-             FROM delivery d JOIN subscriber s ON s.id = d.subscriber
-             WHERE d.state = 'leased' AND d.id IN (SELECT {leased}) ORDER BY d.id"
-        ));
-        let rows = sqlx::query(sql).bind(&ids).fetch_all(&mut *tx).await?;
-        let delivery = |row: &AnyRow| {
-            let chosen: Option<String> = row.try_get("language")?;
-            Ok(Delivery {
-                id: DeliveryId(row.try_get("id")?),
-                edition: EditionId(row.try_get("edition")?),
-                token: row.try_get("token")?,
-                address: Address::parse(&row.try_get::<String, _>("address")?)?,
-                name: row.try_get("name")?,
-                audience: Audience {
-                    language: chosen
-                        .and_then(|tag| Language::from_tag(&tag))
-                        .unwrap_or(language),
-                    topics: topics
-                        .get(&row.try_get("subscriber")?)
-                        .cloned()
-                        .unwrap_or_default(),
-                },
-                attempts: row.try_get("attempts")?,
-                planned_at: super::time(row, "planned_at")?,
-            })
-        };
-        rows.iter()
-            .map(delivery)
-            .collect::<anyhow::Result<_>>()
-            .map(Some)
-    }
-
-    /// Gives deliveries back that were claimed and not tried.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn release_deliveries(&self, ids: &[DeliveryId]) -> sqlx::Result<()> {
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        let sql = self.with_rows(
-            "UPDATE delivery SET state = 'pending', attempts = attempts - 1
-             WHERE state = 'leased' AND id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows})",
-        );
-        sqlx::query(sql)
-            .bind(super::array(ids.iter().map(|id| id.0)))
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await
-    }
-
-    /// Writes what became of deliveries, all in one transaction; on the disk when it returns.
-    ///
-    /// `held` are deliveries that the same workers have claimed and not tried yet. Returns those of them that
-    /// must not be sent any more, because their subscribers have left meanwhile.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn record_outcomes(
-        &self,
-        records: &[Record],
-        held: &[DeliveryId],
-    ) -> sqlx::Result<HashSet<DeliveryId>> {
-        let rows: Vec<_> = records
-            .iter()
-            .map(|record| {
-                json!({ "id": record.id.0, "state": record.state.word(), "at": record.at.timestamp(), "answer": record.answer })
-            })
-            .collect();
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        let sql = self.with_rows(
-            "UPDATE delivery SET state = r.value->>'state', answer = r.value->>'answer',
-                due_at = CASE WHEN r.value->>'state' = 'deferred' THEN CAST(r.value->>'at' AS BIGINT) ELSE due_at END,
-                ended_at = CASE WHEN r.value->>'state' = 'deferred' THEN NULL ELSE CAST(r.value->>'at' AS BIGINT) END
-             FROM {rows} WHERE delivery.id = CAST(r.value->>'id' AS BIGINT)",
-        );
-        sqlx::query(sql)
-            .bind(serde_json::Value::from(rows).to_string())
-            .execute(&mut *tx)
-            .await?;
-        let sql = self.with_rows(
-            "SELECT id FROM delivery WHERE state <> 'leased'
-             AND id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows})",
-        );
-        let gone = sqlx::query(sql)
-            .bind(super::array(held.iter().map(|id| id.0)))
-            .fetch_all(&mut *tx)
-            .await?;
         tx.commit().await?;
-        gone.iter()
-            .map(|row| Ok(DeliveryId(row.try_get("id")?)))
-            .collect()
+        Ok(resumed)
     }
 
     /// Where all deliveries stand.
@@ -237,18 +178,24 @@ impl Store {
         let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM delivery GROUP BY state")
             .fetch_all(&mut *connection)
             .await?;
-        let mut counts = DeliveryCounts::default();
-        for row in &rows {
-            let n = u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default();
-            match row.try_get::<String, _>("state")?.as_str() {
-                "sent" => counts.sent += n,
-                "pending" | "leased" => counts.pending += n,
-                "deferred" => counts.deferred += n,
-                "failed" => counts.failed += n,
-                "unknown" => counts.unknown += n,
-                _ => {}
-            }
-        }
-        Ok(counts)
+        counted(&rows)
     }
+}
+
+/// Rows of a state and a number, as counts.
+fn counted(rows: &[AnyRow]) -> sqlx::Result<DeliveryCounts> {
+    let mut counts = DeliveryCounts::default();
+    for row in rows {
+        let n = u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default();
+        match row.try_get::<String, _>("state")?.as_str() {
+            "sent" => counts.sent += n,
+            "pending" | "leased" => counts.pending += n,
+            "deferred" => counts.deferred += n,
+            "failed" => counts.failed += n,
+            "unknown" => counts.unknown += n,
+            "cancelled" => counts.cancelled += n,
+            _ => {}
+        }
+    }
+    Ok(counts)
 }

@@ -20,7 +20,17 @@ pub enum EditionState {
 }
 
 impl EditionState {
-    fn word(self) -> &'static str {
+    /// The state of a word of the store.
+    pub(super) fn from_word(word: &str) -> Self {
+        match word {
+            "published" => Self::Published,
+            "skipped" => Self::Skipped,
+            _ => Self::Quiet,
+        }
+    }
+
+    /// The word that the store and JSON use.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Published => "published",
             Self::Quiet => "quiet",

@@ -31,10 +31,12 @@
 //! Statement by statement sqlx is 20 times slower on SQLite, because each one crosses to its worker
 //! thread; by the array, which PostgreSQL wants anyway, the rest is noise beside fetching and sending.
 
+mod bounces;
 mod deliveries;
 mod editions;
 mod feeds;
 mod items;
+mod ledger;
 mod memory;
 mod subscribers;
 
@@ -42,6 +44,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 use sqlx::any::{AnyConnectOptions, AnyRow};
 use sqlx::{
@@ -50,9 +54,12 @@ use sqlx::{
 };
 use tokio::sync::{Mutex, MutexGuard};
 
-pub use deliveries::Record;
+use crate::model::TokenKey;
+
+pub use deliveries::{DeliveryDetail, EditionSummary};
 pub use editions::{EditionState, Published};
 pub use items::Saved;
+pub use ledger::{HEARTBEAT, Inherited, Record, Step, WorkerId};
 pub use subscribers::{Origin, Subscribed};
 
 /// Migrations, oldest first. A released one never changes; new ones only add.
@@ -61,6 +68,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_collect.sql"),
     include_str!("migrations/0003_rank.sql"),
     include_str!("migrations/0004_block.sql"),
+    include_str!("migrations/0005_ledger.sql"),
 ];
 
 /// The words that differ between the engines.
@@ -69,11 +77,15 @@ struct Dialect {
     id: &'static str,
     /// A table `r` with a column `value` for each element of the JSON array `$1`.
     rows: &'static str,
+    /// Passes over rows that another worker is claiming.
+    skip_locked: &'static str,
 }
 
 const SQLITE: Dialect = Dialect {
     id: "INTEGER PRIMARY KEY",
     rows: "json_each($1) AS r",
+    // There is one writer at a time.
+    skip_locked: "",
 };
 
 /// Where the store keeps its data.
@@ -228,6 +240,39 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the engine is part of this program, so that a lock beside the file keeps others out.
+    pub fn is_embedded(&self) -> bool {
+        true
+    }
+
+    /// The key that seals tokens: made with the store, and the same for all who use it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn token_key(&self) -> anyhow::Result<TokenKey> {
+        let mut bytes = [0u8; 32];
+        getrandom::fill(&mut bytes)
+            .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+        let fresh = BASE64.encode(bytes);
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        sqlx::query(
+            "INSERT INTO setting (key, value) VALUES ('token_key', $1) ON CONFLICT DO NOTHING",
+        )
+        .bind(fresh)
+        .execute(&mut *tx)
+        .await?;
+        let secret: String =
+            sqlx::query_scalar("SELECT value FROM setting WHERE key = 'token_key'")
+                .fetch_one(&mut *tx)
+                .await?;
+        tx.commit().await?;
+        let secret = BASE64
+            .decode(secret)
+            .context("reading the key of the tokens (setting token_key)")?;
+        Ok(TokenKey::new(&secret))
+    }
+
     async fn connection(&self) -> MutexGuard<'_, AnyConnection> {
         self.connection.lock().await
     }
@@ -275,6 +320,32 @@ fn array<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> String {
         .map(|value| serde_json::json!({ "v": value }))
         .collect();
     serde_json::Value::from(rows).to_string()
+}
+
+/// Whether `error` may pass by itself: the database is starting, its disk is full, another program holds it.
+pub fn is_passing(error: &anyhow::Error) -> bool {
+    let Some(error) = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<sqlx::Error>())
+    else {
+        return false;
+    };
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(database) => {
+            let code = database.code().unwrap_or_default();
+            // SQLite: busy, locked, I/O error, full, with their extended codes in the upper bits. PostgreSQL: connection,
+            // resources, operator's intervention, and what a second try cures.
+            let sqlite = code
+                .parse::<u32>()
+                .is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 10 | 13));
+            sqlite
+                || ["08", "53", "57P", "40"]
+                    .iter()
+                    .any(|class| code.len() == 5 && code.starts_with(class))
+        }
+        _ => false,
+    }
 }
 
 fn sqlite_address(path: &Path, mode: &str) -> anyhow::Result<String> {

@@ -97,16 +97,6 @@ impl Store {
         let named = array(people.iter().map(|person| person.address.key()));
         let gone = "origin = 'config' AND state = 'confirmed' AND address_key NOT IN (SELECT r.value->>'v' FROM {rows})";
         let sql = self.with_rows(&format!(
-            "UPDATE delivery SET state = 'cancelled', ended_at = $2
-             WHERE state IN ('pending', 'leased', 'deferred')
-             AND subscriber IN (SELECT id FROM subscriber WHERE {gone})"
-        ));
-        sqlx::query(sql)
-            .bind(&named)
-            .bind(now.timestamp())
-            .execute(&mut *tx)
-            .await?;
-        let sql = self.with_rows(&format!(
             "UPDATE subscriber SET state = 'pending' WHERE {gone}"
         ));
         sqlx::query(sql).bind(&named).execute(&mut *tx).await?;
@@ -114,27 +104,18 @@ impl Store {
         Ok(subscribed.left_alone)
     }
 
-    /// Unsubscribes an address and cancels what is on its way to it. `false` when nobody has it or they had
-    /// left before.
+    /// Unsubscribes an address. What is planned for it is not sent any more: each delivery asks again before it
+    /// begins. `false` when nobody has it or they had left before.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn unsubscribe(&self, address: &Address, now: DateTime<Utc>) -> sqlx::Result<bool> {
+    pub async fn unsubscribe(&self, address: &Address) -> sqlx::Result<bool> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
         let changed = sqlx::query("UPDATE subscriber SET state = 'unsubscribed' WHERE address_key = $1 AND state <> 'unsubscribed'")
             .bind(address.key())
             .execute(&mut *tx)
             .await?;
-        sqlx::query(
-            "UPDATE delivery SET state = 'cancelled', ended_at = $2
-             WHERE state IN ('pending', 'leased', 'deferred')
-             AND subscriber IN (SELECT id FROM subscriber WHERE address_key = $1)",
-        )
-        .bind(address.key())
-        .bind(now.timestamp())
-        .execute(&mut *tx)
-        .await?;
         tx.commit().await?;
         Ok(changed.rows_affected() > 0)
     }

@@ -4,6 +4,8 @@ mod composing;
 mod extras;
 mod reading;
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
@@ -11,8 +13,8 @@ use tokio::sync::watch;
 use super::report::{CadenceReport, Decision, RunReport};
 use super::terminal::bar;
 use crate::config::{Config, secret};
-use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions};
-use crate::model::{Edition, Window};
+use crate::deliver::{self, Delivered, Job, Mailer, Sender, Signer};
+use crate::model::{Audience, Edition, TokenKey, Window};
 use crate::render;
 use crate::schedule::{self, Due};
 use crate::store::{EditionState, Published, Store};
@@ -31,8 +33,8 @@ pub(super) fn wall() -> DateTime<Utc> {
 /// One pass: collect → rank → publish → deliver, whatever is due at `now`.
 pub(super) async fn pass(
     config: &Config,
-    store: &Store,
-    mailer: &Mailer,
+    store: &Arc<Store>,
+    way: &WayOut,
     now: DateTime<Utc>,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<RunReport> {
@@ -91,7 +93,7 @@ pub(super) async fn pass(
     if report.cadences.iter().any(published) {
         report.stranded = stranded(config, store).await?;
     }
-    report.delivery = send_due(config, store, mailer, stop).await?;
+    report.delivery = send_due(config, store, way, stop).await?;
     report.stopped |= report
         .delivery
         .as_ref()
@@ -131,42 +133,68 @@ async fn publish(store: &Store, edition: &Edition, blind: bool) -> anyhow::Resul
     })
 }
 
+/// How mail goes out, and what all mail has in common.
+pub(super) struct WayOut {
+    pub mailer: Arc<Mailer>,
+    pub sender: Arc<Sender>,
+}
+
+impl WayOut {
+    /// The one that the configuration names, with its passwords and keys.
+    pub(super) async fn new(config: &Config, store: &Store) -> anyhow::Result<Self> {
+        Ok(Self {
+            mailer: Arc::new(mailer(config)?),
+            sender: Arc::new(sender(config, store.token_key().await?)?),
+        })
+    }
+}
+
 /// Sends what is due, of this edition or of an earlier one; `None` when nothing is.
-async fn send_due(
+pub(super) async fn send_due(
     config: &Config,
-    store: &Store,
-    mailer: &Mailer,
+    store: &Arc<Store>,
+    way: &WayOut,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<Delivered>> {
-    let due = store.count_due(wall()).await?;
+    let due = store.count_due(wall()).await? + store.count_leased().await?;
     if due == 0 {
         return Ok(None);
     }
     let bar = bar("Sending", due);
+    let (newsletter, theme) = (config.newsletter.clone(), config.theme.clone());
     let job = Job {
-        store,
-        mailer,
-        newsletter: &config.newsletter,
+        store: store.clone(),
+        mailer: way.mailer.clone(),
+        sender: way.sender.clone(),
+        domains: config.delivery.domains.clone(),
         retry_for: config.delivery.retry_for,
-        render: |edition: &Edition, audience: &_| {
-            render::digest(&config.newsletter, &config.theme, edition, audience)
+        unknown: config.delivery.unknown,
+        alone: store.is_embedded(),
+        render: move |edition: &Edition, audience: &Audience| {
+            render::digest(&newsletter, &theme, edition, audience)
         },
         wall,
         stop,
     };
-    let delivered = deliver::deliver(&job, || bar.inc(1)).await;
+    let delivered = deliver::deliver(job, |ended| bar.inc(ended)).await;
     bar.finish_and_clear();
     delivered.map(Some)
 }
 
-/// The way out that the configuration names, with its password.
+/// The way out that the configuration names, with its passwords.
 pub(super) fn mailer(config: &Config) -> anyhow::Result<Mailer> {
-    let password = match &config.delivery.mailer {
-        MailerOptions::Smtp(options) if options.user.is_some() => Some(
-            secret("TIDINGS_SMTP_PASSWORD", options.password_file.as_deref())
-                .context("the password for the mail server")?,
-        ),
-        _ => None,
-    };
-    Mailer::new(&config.delivery.mailer, password)
+    Mailer::new(&config.delivery.mailer, |relay| {
+        secret("TIDINGS_SMTP_PASSWORD", relay.password_file.as_deref())
+            .with_context(|| format!("the password for the mail server {}", relay.host))
+    })
+}
+
+/// Who sends.
+pub(super) fn sender(config: &Config, tokens: TokenKey) -> anyhow::Result<Sender> {
+    Ok(Sender {
+        newsletter: config.newsletter.clone(),
+        signer: Signer::new(&config.delivery.dkim)?,
+        returns: config.delivery.returns.clone(),
+        tokens,
+    })
 }

@@ -2,9 +2,10 @@
 
 use clap::ValueEnum;
 
+use crate::cli::line::sender;
 use crate::config::Config;
-use crate::deliver::{EncodedDigest, Recipient, message};
-use crate::model::{Address, Audience, Digest, Edition, PersonalLinks, unsubscribe_by_mail};
+use crate::deliver::{EncodedDigest, Recipient, Sender};
+use crate::model::{Address, Audience, Digest, Edition, PersonalLinks, TokenKey};
 use crate::render;
 use crate::render::lint::{Check, Rendered, lint};
 
@@ -59,6 +60,7 @@ pub(super) struct Forms<'a> {
     html: String,
     text: String,
     links: PersonalLinks,
+    sender: Sender,
 }
 
 impl<'a> Forms<'a> {
@@ -69,7 +71,9 @@ impl<'a> Forms<'a> {
         audience: &'a Audience,
     ) -> anyhow::Result<Self> {
         let digest = render::digest(&config.newsletter, &config.theme, edition, audience)?;
-        let links = personal_links(config)?;
+        let sender = example_sender(config)?;
+        let reader = reader()?;
+        let links = sender.links(&recipient(&reader, audience));
         Ok(Self {
             config,
             edition,
@@ -79,6 +83,7 @@ impl<'a> Forms<'a> {
             text: digest.text.fill(&links),
             digest,
             links,
+            sender,
         })
     }
 
@@ -92,14 +97,9 @@ impl<'a> Forms<'a> {
             Format::Text => self.text.clone(),
             Format::Eml => {
                 let reader = reader()?;
-                let recipient = Recipient {
-                    address: &reader,
-                    name: "",
-                    token: "preview",
-                    language: audience.language,
-                };
                 let digest = EncodedDigest::new(&self.digest);
-                return Ok(message(newsletter, edition, &digest, &recipient)?.bytes);
+                let recipient = recipient(&reader, audience);
+                return Ok(self.sender.message(edition, &digest, &recipient)?.bytes);
             }
             Format::Page => render::page(newsletter, theme, edition, audience)?,
             Format::Atom => render::atom(newsletter, theme, editions(), audience)?,
@@ -125,11 +125,26 @@ impl<'a> Forms<'a> {
     }
 }
 
+/// The sender of examples, whose tokens open nothing.
+pub(super) fn example_sender(config: &Config) -> anyhow::Result<Sender> {
+    sender(config, TokenKey::new(&[]))
+}
+
+/// Whom a preview is for, as somebody on the list.
+fn recipient<'a>(reader: &'a Address, audience: &Audience) -> Recipient<'a> {
+    Recipient {
+        address: reader,
+        name: "",
+        token: "preview",
+        language: audience.language,
+        known: Some(Recipient::NOBODY),
+    }
+}
+
 /// The links of whom a preview is for.
 pub(super) fn personal_links(config: &Config) -> anyhow::Result<PersonalLinks> {
-    Ok(PersonalLinks {
-        unsubscribe: unsubscribe_by_mail(&config.newsletter.unsubscribe, &reader()?),
-    })
+    let (reader, audience) = (reader()?, config.default_audience());
+    Ok(example_sender(config)?.links(&recipient(&reader, &audience)))
 }
 
 /// Whom a preview is for.

@@ -3,11 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
 
-use super::format::{personal_links, reader};
+use super::format::{example_sender, personal_links, reader};
 use crate::cli::report::{CadenceReport, CollectReport, Decision, RunReport};
 use crate::config::Config;
-use crate::deliver::{Delivered, Mail, Recipient, letter_message};
-use crate::model::{Edition, FeedFailure, FetchFailure, Language, Letter, unsubscribe_by_mail};
+use crate::deliver::{Delivered, Mail, Recipient};
+use crate::model::{Edition, FeedFailure, FetchFailure, Language, Letter};
 use crate::render::letter;
 use crate::render::lint::{Check, Rendered, lint};
 use crate::schedule;
@@ -58,8 +58,8 @@ impl LetterKind {
                 let cadence = config.cadences.first();
                 let next = cadence
                     .and_then(|cadence| schedule::next_slot(cadence, newsletter.timezone, now));
-                let unsubscribe = unsubscribe_by_mail(&newsletter.unsubscribe, &reader()?);
-                letter::welcome(newsletter, theme, language, next, &unsubscribe)
+                let links = personal_links(config)?;
+                letter::welcome(newsletter, theme, language, next, &links.unsubscribe)
             }
             Self::Goodbye => letter::goodbye(newsletter, theme, language, Some(LINK)),
             Self::Report => example_run(config, now).letter(newsletter, theme),
@@ -130,7 +130,8 @@ pub(super) fn mail(
         name: "",
         token: kind.name(),
         language,
+        known: None,
     };
     let now = crate::cli::now(config, None);
-    letter_message(&config.newsletter, letter, &recipient, now)
+    example_sender(config)?.letter(letter, &recipient, now)
 }

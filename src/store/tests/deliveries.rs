@@ -17,10 +17,7 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
         person("gone@example.org", &[]),
     ];
     confirmed(&store, &everybody).await;
-    store
-        .unsubscribe(&everybody[4].address, now())
-        .await
-        .unwrap();
+    store.unsubscribe(&everybody[4].address).await.unwrap();
     let pending = (
         person("pending@example.org", &[]),
         SubscriberState::Pending,
@@ -117,41 +114,120 @@ async fn a_skipped_edition_covers_nothing() {
     );
 }
 
+/// What another worker, alone at `wall`, inherits.
+async fn inherit(store: &Store, policy: UnknownPolicy, wall: DateTime<Utc>) -> Inherited {
+    store
+        .inherit(WorkerId(2), false, policy, wall)
+        .await
+        .unwrap()
+}
+
 #[tokio::test]
-async fn a_delivery_is_claimed_by_one_and_given_back_when_its_run_died() {
+async fn a_delivery_is_claimed_by_one_and_goes_back_when_that_one_dies() {
     let (_folder, store, _) = planned(&["a", "b"]).await;
     let first = claim(&store).await;
     assert_eq!((first.len(), claim(&store).await.len()), (2, 0));
+    write(&store, &[record(&first[0], DeliveryState::Sent, now())]).await;
 
-    store
-        .record_outcomes(&[record(&first[0], DeliveryState::Sent, now())], &[])
-        .await
-        .unwrap();
-    assert_eq!(
-        store.release_claims().await.unwrap(),
-        1,
-        "what was recorded stays recorded"
-    );
+    let alive = inherit(&store, UnknownPolicy::Once, now() + TimeDelta::minutes(2)).await;
+    assert_eq!(alive, Inherited::default());
+    let later = now() + TimeDelta::minutes(4);
+    let dead = inherit(&store, UnknownPolicy::Once, later).await;
+    let expected = Inherited {
+        released: 1,
+        unknown: 0,
+    };
+    assert_eq!(dead, expected, "what was recorded stays recorded");
     let second = claim(&store).await;
-    assert_eq!(
-        second
-            .iter()
-            .map(|delivery| delivery.id)
-            .collect::<Vec<_>>(),
-        [first[1].id]
-    );
+    assert_eq!(ids(&second), [first[1].id]);
     assert_eq!(
         second[0].token, first[1].token,
         "the Message-ID is made of it"
     );
-    assert_eq!(second[0].attempts, 2);
-
-    store.release_deliveries(&[second[0].id]).await.unwrap();
     assert_eq!(
-        claim(&store).await[0].attempts,
-        2,
-        "what was not tried does not count as a try"
+        second[0].attempts, 1,
+        "what was not begun does not count as a try"
     );
+    store.dismiss(WORKER).await.unwrap();
+    assert_eq!(claim(&store).await[0].attempts, 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_is_heard_of_keeps_its_leases_and_one_from_the_future_does_not() {
+    let (_folder, store, _) = planned(&["a"]).await;
+    claim(&store).await;
+    let later = now() + TimeDelta::minutes(10);
+    store.hear(WORKER, later).await.unwrap();
+    let inherited = inherit(&store, UnknownPolicy::Once, later).await;
+    assert_eq!(inherited.released, 0);
+    // The clock was set back by ten minutes, and the worker is gone.
+    let inherited = inherit(&store, UnknownPolicy::Once, now()).await;
+    assert_eq!(inherited.released, 1);
+}
+
+#[tokio::test]
+async fn what_was_begun_and_not_recorded_is_unknown_or_sent_again_as_the_policy_says() {
+    for (policy, unknown) in [(UnknownPolicy::Once, 1), (UnknownPolicy::AtLeastOnce, 0)] {
+        let (_folder, store, _) = planned(&["a", "b"]).await;
+        let claimed = claim(&store).await;
+        assert_eq!(begin(&store, &claimed[..1]).await.len(), 1);
+        let later = now() + TimeDelta::hours(1);
+        let inherited = inherit(&store, policy, later).await;
+        assert_eq!(
+            (inherited.unknown, inherited.released),
+            (unknown, 2 - unknown)
+        );
+        assert_eq!(store.count_deliveries().await.unwrap().unknown, unknown);
+        let again = claim_as(&store, WorkerId(2), 100, later).await;
+        let attempts: Vec<i64> = again.iter().map(|delivery| delivery.attempts).collect();
+        match policy {
+            UnknownPolicy::Once => assert_eq!(attempts, [1]),
+            UnknownPolicy::AtLeastOnce => assert_eq!(attempts, [2, 1]),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_was_taken_for_dead_sends_nothing_more_and_what_it_knows_counts() {
+    let (_folder, store, _) = planned(&["a", "b"]).await;
+    let claimed = claim(&store).await;
+    begin(&store, &claimed[..1]).await;
+    let later = now() + TimeDelta::hours(1);
+    inherit(&store, UnknownPolicy::Once, later).await;
+    let others = claim_as(&store, WorkerId(2), 100, later).await;
+    assert_eq!(ids(&others), [claimed[1].id]);
+
+    assert!(
+        begin(&store, &claimed[1..]).await.is_empty(),
+        "another has it now"
+    );
+    let sent = |delivery| record(delivery, DeliveryState::Sent, later);
+    write(&store, &[sent(&claimed[0]), sent(&claimed[1])]).await;
+    let counts = store.count_deliveries().await.unwrap();
+    assert_eq!(
+        (counts.sent, counts.unknown, counts.pending),
+        (1, 0, 1),
+        "the first was its own to record, the second was not"
+    );
+}
+
+#[tokio::test]
+async fn what_was_begun_and_not_sent_after_all_can_be_begun_again() {
+    let (_folder, store, _) = planned(&["a", "b"]).await;
+    let claimed = claim(&store).await;
+    begin(&store, &claimed[..1]).await;
+    let back = Step {
+        withdraw: vec![claimed[0].id],
+        begin: vec![claimed[0].id],
+        postpone: vec![(claimed[1].id, now() + TimeDelta::minutes(5))],
+        ..Step::default()
+    };
+    let begun = store.record_step(WORKER, &back, now()).await.unwrap();
+    assert_eq!(begun, HashSet::from([claimed[0].id]));
+    assert!(claim(&store).await.is_empty());
+    let later = claim_as(&store, WORKER, 100, now() + TimeDelta::minutes(5)).await;
+    assert_eq!(ids(&later), [claimed[1].id]);
+    assert_eq!(later[0].attempts, 1, "to wait is no try");
 }
 
 #[tokio::test]
@@ -164,74 +240,143 @@ async fn a_deferred_delivery_waits_for_its_time_and_an_ended_one_for_ever() {
         record(&claimed[1], DeliveryState::Failed, now()),
         record(&claimed[2], DeliveryState::Unknown, now()),
     ];
-    store.record_outcomes(&records, &[]).await.unwrap();
+    write(&store, &records).await;
     assert_eq!(claim(&store).await.len(), 0);
     assert_eq!(store.count_due(later).await.unwrap(), 1);
-    let retried = store
-        .claim_deliveries(100, later, Language::De)
-        .await
-        .unwrap();
-    assert_eq!(
-        retried
-            .iter()
-            .map(|delivery| delivery.id)
-            .collect::<Vec<_>>(),
-        [claimed[0].id]
-    );
+    let retried = claim_as(&store, WORKER, 100, later).await;
+    assert_eq!(ids(&retried), [claimed[0].id]);
     let counts = store.count_deliveries().await.unwrap();
     assert_eq!((counts.failed, counts.unknown, counts.pending), (1, 1, 1));
 }
 
 #[tokio::test]
-async fn who_leaves_gets_nothing_that_is_still_on_its_way() {
-    let (_folder, store, _) = planned(&["a"]).await;
+async fn who_left_in_any_way_since_the_mail_was_planned_gets_none() {
+    let (_folder, store, people) = planned(&["a", "b", "c"]).await;
     assert!(
         store
-            .unsubscribe(&Address::parse("A@Example.org").unwrap(), now())
+            .unsubscribe(&Address::parse("A@Example.org").unwrap())
             .await
             .unwrap()
     );
-    assert_eq!(claim(&store).await.len(), 0);
-}
-
-#[tokio::test]
-async fn who_left_in_any_way_since_the_mail_was_planned_gets_none() {
-    let (_folder, store, people) = planned(&["a", "b", "c"]).await;
-    // Claimed by a run that then died, and left in between.
-    assert_eq!(claim(&store).await.len(), 3);
-    store.unsubscribe(&people[0].address, now()).await.unwrap();
     // Left by a list that says so.
     let left = (people[1].clone(), SubscriberState::Unsubscribed, None);
     store
         .create_subscribers(&[left], Origin::Import, now())
         .await
         .unwrap();
-    assert_eq!(store.release_claims().await.unwrap(), 2);
-    let first = store
-        .claim_deliveries(1, now(), Language::De)
-        .await
-        .unwrap();
-    let addresses: Vec<&str> = first
-        .iter()
-        .map(|delivery| delivery.address.as_str())
-        .collect();
-    assert_eq!(addresses, ["c@example.org"]);
+    let first = claim_as(&store, WORKER, 1, now()).await;
+    assert_eq!(first[0].address.as_str(), "c@example.org");
     assert_eq!(store.count_due(now()).await.unwrap(), 0);
+    assert_eq!(store.count_deliveries().await.unwrap().cancelled, 2);
 }
 
 #[tokio::test]
-async fn who_leaves_while_a_worker_holds_their_mail_is_told_to_it() {
+async fn who_leaves_while_a_worker_holds_their_mail_gets_it_only_when_it_is_on_the_wire() {
     let (_folder, store, people) = planned(&["a", "b", "c"]).await;
     let claimed = claim(&store).await;
-    store.unsubscribe(&people[1].address, now()).await.unwrap();
-    let held = [claimed[1].id, claimed[2].id];
-    let sent = [record(&claimed[0], DeliveryState::Sent, now())];
+    begin(&store, &claimed[..1]).await;
+    store.unsubscribe(&people[0].address).await.unwrap();
+    store.unsubscribe(&people[1].address).await.unwrap();
     assert_eq!(
-        store.record_outcomes(&sent, &held).await.unwrap(),
-        HashSet::from([claimed[1].id])
+        begin(&store, &claimed[1..]).await,
+        HashSet::from([claimed[2].id])
     );
-    // The mail that was on the wire at that moment has gone out, and the record says so.
-    let sent = [record(&claimed[1], DeliveryState::Sent, now())];
-    store.record_outcomes(&sent, &[]).await.unwrap();
-    assert_eq!(store.count_deliveries().await.unwrap().sent, 2);
+    write(&store, &[record(&claimed[0], DeliveryState::Sent, now())]).await;
+    let counts = store.count_deliveries().await.unwrap();
+    assert_eq!((counts.sent, counts.cancelled), (1, 1));
+}
+
+/// An edition of `day` days later, published; its deliveries are claimed.
+async fn next_edition(store: &Store, day: i64) -> Vec<Delivery> {
+    let slot = now() + TimeDelta::days(day);
+    let first = edition(&["ki"]);
+    let edition = Edition {
+        id: Edition::id_of("test", &first.cadence, slot),
+        slot,
+        ..first
+    };
+    store
+        .publish(&edition, EditionState::Published, slot)
+        .await
+        .unwrap();
+    claim_as(store, WORKER, 100, slot).await
+}
+
+async fn bounced(store: &Store, delivery: &Delivery, bounce: Bounce, day: i64) {
+    let at = now() + TimeDelta::days(day);
+    assert!(
+        store
+            .record_bounce(delivery.id, bounce, Some("5.2.2"), at)
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_exist_is_mailed_no_more_whoever_brings_it() {
+    for (bounce, reason) in [
+        (Bounce::Hard, SuppressionReason::Hard),
+        (Bounce::Complaint, SuppressionReason::Complaint),
+    ] {
+        let (_folder, store, people) = planned(&["a", "b"]).await;
+        let claimed = claim(&store).await;
+        let failed = Record {
+            bounce: Some(bounce),
+            ..record(&claimed[0], DeliveryState::Failed, now())
+        };
+        write(&store, &[failed]).await;
+        // The same report twice, and a milder one after it, say nothing new.
+        bounced(&store, &claimed[0], bounce, 1).await;
+        bounced(&store, &claimed[0], Bounce::Soft, 1).await;
+        let suppressed = store.list_suppressions().await.unwrap();
+        assert_eq!(suppressed.len(), 1);
+        assert_eq!(
+            (suppressed[0].address.as_str(), suppressed[0].reason),
+            ("a@example.org", reason)
+        );
+        // On the list again, and still not mailed; then somebody says that it is well.
+        confirmed(&store, &people[..1]).await;
+        assert_eq!(next_edition(&store, 1).await.len(), 1);
+        assert!(store.lift_suppression(&people[0].address).await.unwrap());
+        assert!(!store.lift_suppression(&people[0].address).await.unwrap());
+        assert_eq!(next_edition(&store, 2).await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_given_up_after_three_editions_in_fourteen_days_that_did_not_arrive() {
+    // Days of editions that bounce, and of those that arrive; whether the address is given up.
+    for (soft, well, given_up) in [
+        (&[0, 7, 14][..], &[][..], true),
+        (&[0, 1, 2], &[], false),
+        (&[0, 14], &[], false),
+        (&[0, 7, 14], &[3], false),
+        // Who knows whether that one has arrived: reports take days.
+        (&[0, 7, 14], &[12], true),
+    ] {
+        let (_folder, store, _) = planned(&["a"]).await;
+        let mut days: Vec<(i64, bool)> = soft.iter().map(|day| (*day, true)).collect();
+        days.extend(well.iter().map(|day| (*day, false)));
+        days.sort_unstable();
+        for (day, bounces) in days {
+            let claimed = if day == 0 {
+                claim(&store).await
+            } else {
+                next_edition(&store, day).await
+            };
+            let sent = record(
+                &claimed[0],
+                DeliveryState::Sent,
+                now() + TimeDelta::days(day),
+            );
+            write(&store, &[sent]).await;
+            if bounces {
+                bounced(&store, &claimed[0], Bounce::Soft, day).await;
+                // A second report about the same edition.
+                bounced(&store, &claimed[0], Bounce::Soft, day).await;
+            }
+        }
+        let suppressed = store.list_suppressions().await.unwrap();
+        assert_eq!(!suppressed.is_empty(), given_up, "{soft:?} {well:?}");
+    }
 }

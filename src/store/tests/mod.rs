@@ -12,8 +12,9 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::model::{
-    Address, CadenceId, DeliveryState, Edition, FeedKey, FetchState, Item, ItemKey, Language, Mark,
-    NewSubscriber, Score, Section, Story, SubscriberState, TopicId, Window,
+    Address, Bounce, CadenceId, Delivery, DeliveryId, DeliveryState, Edition, FeedKey, FetchState,
+    Item, ItemKey, Language, Mark, NewSubscriber, Score, Section, Story, SubscriberState,
+    SuppressionReason, TopicId, UnknownPolicy, Window,
 };
 use crate::schedule::History;
 
@@ -129,19 +130,54 @@ async fn confirmed(store: &Store, people: &[NewSubscriber]) {
         .unwrap();
 }
 
-async fn claim(store: &Store) -> Vec<crate::model::Delivery> {
+/// The worker of most tests.
+const WORKER: WorkerId = WorkerId(1);
+
+async fn claim(store: &Store) -> Vec<Delivery> {
+    claim_as(store, WORKER, 100, now()).await
+}
+
+async fn claim_as(
+    store: &Store,
+    worker: WorkerId,
+    limit: u32,
+    wall: DateTime<Utc>,
+) -> Vec<Delivery> {
+    store.hear(worker, wall).await.unwrap();
     store
-        .claim_deliveries(100, now(), Language::De)
+        .claim_deliveries(worker, limit, wall, Language::De)
         .await
         .unwrap()
 }
 
-fn record(delivery: &crate::model::Delivery, state: DeliveryState, at: DateTime<Utc>) -> Record {
+/// Begins deliveries; returns those that may be sent.
+async fn begin(store: &Store, deliveries: &[Delivery]) -> HashSet<DeliveryId> {
+    let step = Step {
+        begin: deliveries.iter().map(|delivery| delivery.id).collect(),
+        ..Step::default()
+    };
+    store.record_step(WORKER, &step, now()).await.unwrap()
+}
+
+async fn write(store: &Store, records: &[Record]) {
+    let step = Step {
+        records: records.to_vec(),
+        ..Step::default()
+    };
+    store.record_step(WORKER, &step, now()).await.unwrap();
+}
+
+fn ids(deliveries: &[Delivery]) -> Vec<DeliveryId> {
+    deliveries.iter().map(|delivery| delivery.id).collect()
+}
+
+fn record(delivery: &Delivery, state: DeliveryState, at: DateTime<Utc>) -> Record {
     Record {
         id: delivery.id,
         state,
         at,
         answer: None,
+        bounce: None,
     }
 }
 
