@@ -143,7 +143,7 @@ impl Check {
 /// What the store says: deliveries, and subscribers that get nothing.
 async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> {
     let counts = store.count_deliveries().await?;
-    let mut says = format!("{}: {} sent", config.store.path().display(), counts.sent);
+    let mut says = format!("{}: {} sent", config.store, counts.sent);
     for (number, what) in [
         (counts.pending + counts.deferred, "waiting"),
         (counts.failed, "failed"),

@@ -20,6 +20,7 @@ mod send;
 mod subscribers;
 mod templates;
 mod terminal;
+mod work;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -85,6 +86,8 @@ enum Command {
     Explain(explain::Explain),
     /// One pass over everything that is due: collect, rank, render, deliver
     Send(send::Send),
+    /// Send what was decided on another machine: one more worker on a shared PostgreSQL
+    Work(work::Work),
     /// Only fetch the feeds, so that short ones lose nothing between editions
     Collect(collect::Collect),
     /// List the feeds, or ask each of them how it is
@@ -158,6 +161,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Preview(preview) => preview.run(config.with_templates()?, &path).await,
         Command::Explain(explain) => explain.run(&config).await,
         Command::Send(send) => send.run(&config.with_templates()?).await,
+        Command::Work(work) => work.run(&config.with_templates()?).await,
         Command::Collect(collect) => collect.run(&config).await,
         Command::Feeds(feeds) => feeds.run(&config, &path).await,
         Command::Subscribers(subscribers) => subscribers.run(&config).await,

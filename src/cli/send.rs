@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
 use super::line::{self, Extras, WayOut};
@@ -45,27 +45,27 @@ impl Send {
         if let Some(address) = &self.to {
             return test_copy(config, address, self.cadence.as_deref()).await;
         }
-        let _lock = match lock::ask(config.store.path(), line::wall())? {
-            Asked::Ours(lock) => lock,
-            Asked::Theirs { holder, since } => {
-                // Under cron this is the normal end of a run that meets a long one, unless that one is stuck.
-                let stuck = since.is_some_and(|since| line::wall() - since > STUCK);
-                if stuck || terminal::is_watched() {
-                    eprintln!(
-                        "Another tidings send is at work on {} ({holder}). Nothing was done; it takes care of what is due.",
-                        config.store.path().display()
-                    );
-                }
-                return Ok(if stuck { super::FAILED } else { super::DONE });
-            }
+        let _lock = match config
+            .store
+            .file()
+            .map(|file| lock::ask(file, line::wall()))
+        {
+            None => None,
+            Some(asked) => match asked? {
+                Asked::Ours(lock) => Some(lock),
+                Asked::Theirs { holder, since } => return Ok(leave(config, &holder, since)),
+            },
         };
         let store = Arc::new(Store::open(&config.store, &config.newsletter.id).await?);
+        // On another machine somebody may be at it; what was decided can be sent by any number.
+        let decides = store.ask_to_decide().await?;
         let way = WayOut::new(config, &store).await?;
         let report = line::pass(
             config,
             &store,
             &way,
             super::now(config, None),
+            decides,
             terminal::stop_signal(),
         )
         .await?;
@@ -92,8 +92,26 @@ impl Send {
     }
 }
 
+/// Says who is at work on the store, where that is worth a word: under cron it is the normal end of a run that meets a long one,
+/// unless that one is stuck.
+fn leave(config: &Config, holder: &str, since: Option<DateTime<Utc>>) -> u8 {
+    let stuck = since.is_some_and(|since| line::wall() - since > STUCK);
+    if stuck || terminal::is_watched() {
+        eprintln!(
+            "Another tidings send is at work on {} ({holder}). Nothing was done; it takes care of what is due.",
+            config.store
+        );
+    }
+    if stuck { super::FAILED } else { super::DONE }
+}
+
 /// Mails what the run did. That this fails is told, but is no failure of the run.
-async fn send_report(config: &Config, way: &WayOut, report: &RunReport, address: &Address) {
+pub(super) async fn send_report(
+    config: &Config,
+    way: &WayOut,
+    report: &RunReport,
+    address: &Address,
+) {
     let sending = async {
         let letter = report.letter(&config.newsletter, &config.theme)?;
         let recipient = Recipient {

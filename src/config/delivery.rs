@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::read::Table;
+use super::secret::{is_secret_given, secret};
 use super::values::{address, not_empty};
 use crate::deliver::{
     DeliveryOptions, DkimOptions, DomainLimits, Limits, Login, MailerOptions, Security, SmtpOptions,
@@ -12,12 +13,32 @@ use crate::model::{Newsletter, UnknownPolicy};
 use crate::store::StoreUrl;
 
 pub(super) fn store_url(mut table: Table<'_, '_>, folder: &Path) -> Option<StoreUrl> {
-    let hint = "Write \"sqlite:tidings.db\".";
+    let hint = "Write \"sqlite:tidings.db\", or \"postgres://tidings@db.example.org/tidings\".";
     let asked = table.get("url").is_some();
+    let password_file = table
+        .text("password_file", "A file that holds the password.")
+        .map(|path| folder.join(path));
     let url = table.parsed("url", hint, |text| match text.split_once(':') {
         Some(("sqlite", path)) if !path.is_empty() => Ok(StoreUrl::Sqlite(
             folder.join(path.strip_prefix("//").unwrap_or(path)),
         )),
+        Some(("postgres" | "postgresql", _)) => {
+            let mut url = url::Url::parse(text).map_err(|error| format!("“{text}”: {error}"))?;
+            if url.password().is_some() {
+                return Err(
+                    "a password does not belong into this file: set TIDINGS_STORE_PASSWORD, or name a file with \
+                     password_file"
+                        .to_owned(),
+                );
+            }
+            if password_file.is_some() || is_secret_given("TIDINGS_STORE_PASSWORD") {
+                let password = secret("TIDINGS_STORE_PASSWORD", password_file.as_deref())
+                    .map_err(|error| format!("{error:#}"))?;
+                url.set_password(Some(password.expose()))
+                    .map_err(|()| format!("“{text}” names no user"))?;
+            }
+            Ok(StoreUrl::Postgres(Box::new(url)))
+        }
         _ => Err(format!("“{text}” is not a store that Tidings knows")),
     });
     table.done();

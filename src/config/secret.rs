@@ -22,6 +22,11 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Whether the environment gives the secret called `name`.
+pub(super) fn is_secret_given(name: &str) -> bool {
+    std::env::var_os(name).is_some() || std::env::var_os(format!("{name}_FILE")).is_some()
+}
+
 /// The secret called `name`: from the environment variable `name`, else from the file that the variable
 /// `name` + `_FILE` points to (systemd credentials, container secrets), else from `file`.
 ///

@@ -7,6 +7,7 @@ use tokio::sync::Mutex;
 
 use super::encoded::EncodedDigest;
 use super::message::{Mail, Recipient, Sender};
+use super::worker::patiently;
 use crate::model::{Audience, Delivery, Digest, Edition, EditionId};
 use crate::store::Store;
 
@@ -71,7 +72,8 @@ where
         if digests.len() >= HELD {
             digests.clear();
         }
-        let edition = Arc::new(self.store.load_edition(&delivery.edition).await?);
+        let load = || self.store.load_edition(&delivery.edition);
+        let edition = Arc::new(patiently(&self.store, load).await?);
         let digest = (self.render)(&edition, &delivery.audience)?;
         let digest = Arc::new(EncodedDigest::new(&digest));
         digests.insert(key, (edition.clone(), digest.clone()));

@@ -313,7 +313,7 @@ impl Run {
     async fn stay_alive(&mut self, now: Instant) -> anyhow::Result<()> {
         if now.saturating_duration_since(self.heard_at) >= HEARTBEAT {
             let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
-            patiently(|| store.hear(worker, wall)).await?;
+            patiently(&store, || store.hear(worker, wall)).await?;
             let is_dead = |line: &Line| line.deliveries.is_closed() && !line.held.is_empty();
             anyhow::ensure!(
                 !self.lines.iter().any(is_dead),
@@ -337,7 +337,10 @@ impl Run {
         let limit = u32::try_from(CLAIM).unwrap_or(u32::MAX);
         let store = self.store.clone();
         let (worker, wall, language) = (self.worker, self.clock.now(), self.language);
-        let claimed = patiently(|| store.claim_deliveries(worker, limit, wall, language)).await?;
+        let claimed = patiently(&store, || {
+            store.claim_deliveries(worker, limit, wall, language)
+        })
+        .await?;
         self.drained = claimed.len() < CLAIM;
         self.ready.extend(claimed);
         Ok(())
@@ -453,7 +456,7 @@ impl Run {
         let step = std::mem::take(&mut self.step);
         let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
         let begun: HashSet<DeliveryId> =
-            patiently(|| store.record_step(worker, &step, wall)).await?;
+            patiently(&store, || store.record_step(worker, &step, wall)).await?;
         for (number, delivery) in chosen {
             let now = Instant::now();
             if !begun.contains(&delivery.id) {
@@ -642,7 +645,10 @@ fn jittered(seconds: i64, id: DeliveryId) -> i64 {
 }
 
 /// Tries again what fails because the store is away for a moment.
-async fn patiently<T, E, F>(mut work: impl FnMut() -> F) -> anyhow::Result<T>
+pub(super) async fn patiently<T, E, F>(
+    store: &Store,
+    mut work: impl FnMut() -> F,
+) -> anyhow::Result<T>
 where
     F: Future<Output = Result<T, E>>,
     E: Into<anyhow::Error>,
@@ -659,6 +665,8 @@ where
         }
         tracing::warn!("The store does not answer ({error:#}). Trying again.");
         tokio::time::sleep(pause).await;
+        // Whether it is back shows at the next try.
+        let _ = store.revive().await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
@@ -62,7 +63,7 @@ impl Store {
                 }
             }
         }
-        let forgotten = forgotten(&mut tx, &distinct).await?;
+        let forgotten = forgotten(self, &mut tx, &distinct).await?;
         distinct.retain(|(item, _)| !forgotten.contains(item.key.as_str()));
         carried.retain(|(item, _)| !forgotten.contains(item.as_str()));
         // In the order of their index, neighbours share its pages: with many items, most of the work is there.
@@ -70,53 +71,55 @@ impl Store {
         carried.sort_unstable();
         let items = distinct;
         for batch in items.chunks(BATCH) {
-            let mut insert = sqlx::QueryBuilder::<sqlx::Any>::new(
+            let row = |(item, arrived): &(&Item, DateTime<Utc>)| {
+                json!({
+                    "key": item.key, "source": item.source, "title": item.title, "url": item.url,
+                    "summary": item.summary, "words": item.words, "author": item.author,
+                    "language": item.language, "published": item.published.timestamp(),
+                    "dated": i64::from(item.dated), "arrived": arrived.timestamp(), "image": item.image,
+                    "comments_url": item.comments_url, "comments": item.comments,
+                    "mark": item.mark.map(Mark::as_str), "relayed": i64::from(item.relayed),
+                    "categories": json!(item.categories).to_string(),
+                })
+            };
+            let sql = self.with_rows(
                 "INSERT INTO item (key, source, title, url, summary, words, author, language, published, dated, arrived,
-                                   image, comments_url, comments, mark, relayed, categories) ",
-            );
-            insert.push_values(batch, |mut row, (item, arrived)| {
-                row.push_bind(item.key.as_str())
-                    .push_bind(item.source.as_str())
-                    .push_bind(item.title.as_str())
-                    .push_bind(item.url.as_deref())
-                    .push_bind(item.summary.as_str())
-                    .push_bind(i64::from(item.words))
-                    .push_bind(item.author.as_deref())
-                    .push_bind(item.language.as_deref())
-                    .push_bind(item.published.timestamp())
-                    .push_bind(i64::from(item.dated))
-                    .push_bind(arrived.timestamp())
-                    .push_bind(item.image.as_deref())
-                    .push_bind(item.comments_url.as_deref())
-                    .push_bind(item.comments.map(i64::from))
-                    .push_bind(item.mark.map(Mark::as_str))
-                    .push_bind(i64::from(item.relayed))
-                    .push_bind(serde_json::to_string(&item.categories).unwrap_or_default());
-            });
-            insert.push(
-                " ON CONFLICT (key) DO UPDATE SET
+                                   image, comments_url, comments, mark, relayed, categories)
+                 SELECT r.value->>'key', r.value->>'source', r.value->>'title', r.value->>'url', r.value->>'summary',
+                        CAST(r.value->>'words' AS BIGINT), r.value->>'author', r.value->>'language',
+                        CAST(r.value->>'published' AS BIGINT), CAST(r.value->>'dated' AS BIGINT),
+                        CAST(r.value->>'arrived' AS BIGINT), r.value->>'image', r.value->>'comments_url',
+                        CAST(r.value->>'comments' AS BIGINT), r.value->>'mark', CAST(r.value->>'relayed' AS BIGINT),
+                        r.value->>'categories'
+                 FROM {rows} WHERE true
+                 ON CONFLICT (key) DO UPDATE SET
                     title = excluded.title, summary = excluded.summary, words = excluded.words,
                     author = excluded.author, language = excluded.language, image = excluded.image,
                     comments_url = excluded.comments_url, comments = excluded.comments, mark = excluded.mark,
                     relayed = excluded.relayed, categories = excluded.categories,
                     published = CASE WHEN excluded.published < item.published THEN excluded.published ELSE item.published END,
-                    arrived = CASE WHEN item.arrived > ",
-            );
-            insert.push_bind(now.timestamp());
-            insert.push(
-                " AND excluded.arrived < item.arrived THEN excluded.arrived ELSE item.arrived END
+                    arrived = CASE WHEN item.arrived > $2 AND excluded.arrived < item.arrived
+                                   THEN excluded.arrived ELSE item.arrived END
                  WHERE excluded.relayed <= item.relayed",
             );
-            insert.build().execute(&mut *tx).await?;
+            let rows: Vec<_> = batch.iter().map(row).collect();
+            sqlx::query(sql)
+                .bind(serde_json::Value::from(rows).to_string())
+                .bind(now.timestamp())
+                .execute(&mut *tx)
+                .await?;
         }
         for batch in carried.chunks(BATCH) {
-            let mut insert =
-                sqlx::QueryBuilder::<sqlx::Any>::new("INSERT INTO item_feed (item, feed) ");
-            insert.push_values(batch, |mut row, (item, feed)| {
-                row.push_bind(item.as_str()).push_bind(feed.as_str());
-            });
-            insert.push(" ON CONFLICT DO NOTHING");
-            insert.build().execute(&mut *tx).await?;
+            let sql = self.with_rows(
+                "INSERT INTO item_feed (item, feed) SELECT r.value->>'item', r.value->>'feed' FROM {rows} WHERE true
+                 ON CONFLICT DO NOTHING",
+            );
+            let row = |(item, feed): &(&ItemKey, &FeedKey)| json!({ "item": item, "feed": feed });
+            let rows: Vec<_> = batch.iter().map(row).collect();
+            sqlx::query(sql)
+                .bind(serde_json::Value::from(rows).to_string())
+                .execute(&mut *tx)
+                .await?;
         }
         super::feeds::save_fetch_states(self, &mut tx, states).await?;
         let after: i64 = sqlx::query_scalar(count).fetch_one(&mut *tx).await?;
@@ -228,6 +231,7 @@ impl Store {
 
 /// Which of `items` were pruned once.
 async fn forgotten(
+    store: &Store,
     tx: &mut sqlx::AnyConnection,
     items: &[(&Item, DateTime<Utc>)],
 ) -> sqlx::Result<HashSet<String>> {
@@ -239,14 +243,12 @@ async fn forgotten(
         return Ok(keys);
     }
     for batch in items.chunks(BATCH) {
-        let mut select =
-            sqlx::QueryBuilder::<sqlx::Any>::new("SELECT key FROM forgotten WHERE key IN (");
-        let mut list = select.separated(", ");
-        for (item, _) in batch {
-            list.push_bind(item.key.as_str());
-        }
-        select.push(")");
-        let rows = select.build().fetch_all(&mut *tx).await?;
+        let sql = store
+            .with_rows("SELECT key FROM forgotten WHERE key IN (SELECT r.value->>'v' FROM {rows})");
+        let rows = sqlx::query(sql)
+            .bind(super::array(batch.iter().map(|(item, _)| &item.key)))
+            .fetch_all(&mut *tx)
+            .await?;
         for row in &rows {
             keys.insert(row.try_get("key")?);
         }

@@ -96,6 +96,12 @@ impl Store {
     /// When the database fails.
     pub async fn hear(&self, worker: WorkerId, wall: DateTime<Utc>) -> sqlx::Result<()> {
         let mut connection = self.connection().await;
+        if let Some(hold) = self.engine.dialect.hold {
+            sqlx::query(hold)
+                .bind(worker.0)
+                .execute(&mut *connection)
+                .await?;
+        }
         let mut tx = self.begin(&mut connection).await?;
         sqlx::query(
             "INSERT INTO worker (id, heard_at) VALUES ($1, $2)
@@ -108,8 +114,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// Takes up what dead workers left behind: those that were not heard of for the length of a lease, or, when `worker` knows
-    /// that it is alone, all others.
+    /// Takes up what dead workers left behind: those whose connection to PostgreSQL has ended, those that were not heard of for
+    /// the length of a lease, or, when `worker` knows that it is alone, all others.
     ///
     /// # Errors
     /// When the database fails.
@@ -122,9 +128,11 @@ impl Store {
     ) -> sqlx::Result<Inherited> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
-        let sql =
-            "DELETE FROM worker WHERE id <> $1 AND ($2 = 1 OR heard_at < $3 OR heard_at > $4)";
-        sqlx::query(sql)
+        let sql = format!(
+            "DELETE FROM worker WHERE id <> $1 AND ($2 = 1 OR heard_at < $3 OR heard_at > $4 OR {})",
+            self.engine.dialect.is_gone
+        );
+        sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(worker.0)
             .bind(i64::from(alone))
             .bind((wall - LEASE).timestamp())
@@ -256,7 +264,7 @@ impl Store {
                 (SELECT id FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1
                  ORDER BY due_at, id LIMIT $2 {})
              RETURNING id",
-            self.dialect.skip_locked
+            self.engine.dialect.skip_locked
         );
         let leased = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(wall.timestamp())

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use sqlx::Row as _;
 
 use super::items::item;
@@ -133,13 +134,18 @@ impl Store {
             .collect();
         terms.sort_unstable();
         for batch in terms.chunks(BATCH) {
-            let mut insert =
-                sqlx::QueryBuilder::<sqlx::Any>::new("INSERT INTO vocabulary (term, documents) ");
-            insert.push_values(batch, |mut row, (term, documents)| {
-                row.push_bind(*term).push_bind(*documents);
-            });
-            insert.push(" ON CONFLICT (term) DO UPDATE SET documents = vocabulary.documents + excluded.documents");
-            insert.build().execute(&mut *tx).await?;
+            let sql = self.with_rows(
+                "INSERT INTO vocabulary (term, documents)
+                 SELECT r.value->>'term', CAST(r.value->>'documents' AS BIGINT) FROM {rows} WHERE true
+                 ON CONFLICT (term) DO UPDATE SET documents = vocabulary.documents + excluded.documents",
+            );
+            let row =
+                |(term, documents): &(&str, i64)| json!({ "term": term, "documents": documents });
+            let rows: Vec<_> = batch.iter().map(row).collect();
+            sqlx::query(sql)
+                .bind(serde_json::Value::from(rows).to_string())
+                .execute(&mut *tx)
+                .await?;
         }
         let mut documents =
             count(setting(&mut tx, DOCUMENTS).await?.unwrap_or_default()) + counted.documents;

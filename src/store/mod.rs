@@ -3,19 +3,20 @@
 //! # Invariants
 //!
 //! - Every call is one transaction, short, and never open while the network is used.
-//! - The first statement of a transaction that writes takes SQLite's write lock (`BEGIN IMMEDIATE`), so
-//!   it cannot fail half-way because another process wrote in between.
+//! - On SQLite the first statement of a transaction that writes takes the write lock (`BEGIN IMMEDIATE`), so
+//!   it cannot fail half-way because another process wrote in between. On PostgreSQL each statement sees what was committed
+//!   before it (`READ COMMITTED`), and what must not be done twice is a condition of the statement that does it.
 //! - Many rows go in one statement, as a JSON array that the database unfolds.
 //! - A commit is on the disk when it returns (`synchronous = FULL`): a power cut after a mail went out
 //!   does not bring the delivery back.
 //!
 //! # Why sqlx, and why its `Any` driver
 //!
-//! SQLite is the engine today and PostgreSQL is to join. Two drivers (rusqlite, tokio-postgres) mean
+//! SQLite is the engine of one machine, PostgreSQL that of several. Two drivers (rusqlite, tokio-postgres) mean
 //! every query written twice, and two sets of row mapping that drift apart; sqlx's `Any` is one set of
 //! queries, for both engines, as long as the SQL keeps to what they share: `$1` parameters, `BIGINT` and
 //! `TEXT`, `ON CONFLICT`, `RETURNING`, `->>`. What differs (the key column, the JSON function, row locks)
-//! is a word that [`Store`] fills in.
+//! is a word of [`engine`].
 //!
 //! The price, measured by a spike on one machine with two cores, synchronous writes, 100,000 delivery rows,
 //! median of 7 (items) or 21 (deliveries):
@@ -34,103 +35,56 @@
 mod bounces;
 mod deliveries;
 mod editions;
+mod engine;
 mod feeds;
 mod items;
 mod ledger;
 mod memory;
 mod subscribers;
 
-use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
-
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
-use sqlx::any::{AnyConnectOptions, AnyRow};
-use sqlx::{
-    Any, AnyConnection, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _,
-    Row as _, Transaction,
-};
+use sqlx::any::AnyRow;
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Row as _, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::model::TokenKey;
+use engine::{Engine, create_private};
 
 pub use deliveries::{DeliveryDetail, EditionSummary};
 pub use editions::{EditionState, Published};
+pub use engine::{StoreUrl, is_passing};
 pub use items::Saved;
 pub use ledger::{HEARTBEAT, Inherited, Record, Step, WorkerId};
 pub use subscribers::{Origin, Subscribed};
-
-/// Migrations, oldest first. A released one never changes; new ones only add.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_line.sql"),
-    include_str!("migrations/0002_collect.sql"),
-    include_str!("migrations/0003_rank.sql"),
-    include_str!("migrations/0004_block.sql"),
-    include_str!("migrations/0005_ledger.sql"),
-];
-
-/// The words that differ between the engines.
-struct Dialect {
-    /// Type of an ascending 64-bit primary key.
-    id: &'static str,
-    /// A table `r` with a column `value` for each element of the JSON array `$1`.
-    rows: &'static str,
-    /// Passes over rows that another worker is claiming.
-    skip_locked: &'static str,
-}
-
-const SQLITE: Dialect = Dialect {
-    id: "INTEGER PRIMARY KEY",
-    rows: "json_each($1) AS r",
-    // There is one writer at a time.
-    skip_locked: "",
-};
-
-/// Where the store keeps its data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// A SQLite database file.
-    Sqlite(PathBuf),
-}
-
-impl StoreUrl {
-    /// The file, for messages and for the lock beside it.
-    pub fn path(&self) -> &Path {
-        let Self::Sqlite(path) = self;
-        path
-    }
-}
 
 /// The open store. Clones are not needed: every call borrows it.
 pub struct Store {
     connection: Mutex<AnyConnection>,
     rehearsal: bool,
-    dialect: Dialect,
+    engine: Engine,
 }
 
 impl Store {
     /// Opens the store of `newsletter` at `url`, creating it and bringing it up to date where necessary.
     ///
     /// # Errors
-    /// When the file cannot be opened, is no database, was written by a newer Tidings, or holds another
-    /// newsletter.
+    /// When it cannot be opened, is no database, was written by a newer Tidings, or holds another newsletter.
     pub async fn open(url: &StoreUrl, newsletter: &str) -> anyhow::Result<Self> {
-        let path = url.path();
-        if let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-        {
-            std::fs::create_dir_all(folder).with_context(|| {
-                format!("creating the folder of the store, {}", folder.display())
-            })?;
+        if let Some(path) = url.file() {
+            let folder = path.parent();
+            if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty()) {
+                std::fs::create_dir_all(folder).with_context(|| {
+                    format!("creating the folder of the store, {}", folder.display())
+                })?;
+            }
+            create_private(path).with_context(|| format!("creating the store {url}"))?;
         }
-        create_private(path).with_context(|| format!("creating the store {}", path.display()))?;
-        let address = sqlite_address(path, "rw")?;
-        Self::connect(&address, newsletter)
+        Self::connect(Engine::at(url)?, newsletter)
             .await
-            .with_context(|| format!("opening the store {}", path.display()))
+            .with_context(|| format!("opening the store {url}"))
     }
 
     /// Opens the store so that nothing that is written will last: from the first write on, everything happens
@@ -143,74 +97,49 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_for_rehearsal(url: &StoreUrl, newsletter: &str) -> anyhow::Result<Self> {
-        let path = url.path();
-        let address = if path.exists() {
-            sqlite_address(path, "rw")?
-        } else {
-            "sqlite::memory:".to_owned()
+        let engine = match url.file() {
+            Some(path) if !path.exists() => Engine::in_memory(),
+            _ => Engine::at(url)?,
         };
-        let mut store = Self::connect(&address, newsletter)
+        let mut store = Self::connect(engine, newsletter)
             .await
-            .with_context(|| format!("opening the store {}", path.display()))?;
+            .with_context(|| format!("opening the store {url}"))?;
         store.rehearsal = true;
         Ok(store)
     }
 
-    async fn connect(address: &str, newsletter: &str) -> anyhow::Result<Self> {
-        sqlx::any::install_default_drivers();
-        // A statement that takes a second (a million deliveries) is no trouble to tell the operator of.
-        let options = AnyConnectOptions::from_str(address)?.disable_statement_logging();
-        let mut connection = AnyConnection::connect_with(&options).await?;
-        for pragma in [
-            "PRAGMA busy_timeout = 10000",
-            "PRAGMA journal_mode = WAL",
-            "PRAGMA synchronous = FULL",
-            "PRAGMA foreign_keys = ON",
-            // The keys of items are spread over their whole index; what does not fit here is written again and again.
-            "PRAGMA cache_size = -16000",
-            "PRAGMA temp_store = MEMORY",
-            // In pages of 4 kB: a batch of items is more than the default of 1,000, and pages change again in the next.
-            "PRAGMA wal_autocheckpoint = 16000",
-        ] {
-            connection.execute(pragma).await?;
-        }
+    async fn connect(engine: Engine, newsletter: &str) -> anyhow::Result<Self> {
+        let mut connection = engine.connect().await?;
+        engine.migrate(&mut connection).await?;
         let store = Self {
             connection: Mutex::new(connection),
             rehearsal: false,
-            dialect: SQLITE,
+            engine,
         };
-        store.migrate().await?;
         store.belong_to(newsletter).await?;
         Ok(store)
     }
 
-    async fn migrate(&self) -> anyhow::Result<()> {
-        let mut connection = self.connection().await;
-        let version: i64 = sqlx::query("PRAGMA user_version")
-            .fetch_one(&mut *connection)
-            .await?
-            .try_get(0)?;
-        let version = usize::try_from(version).unwrap_or(usize::MAX);
-        if version > MIGRATIONS.len() {
-            anyhow::bail!("it was written by a newer version of Tidings; install that one");
+    /// Connects anew where the connection is gone: the server was restarted.
+    ///
+    /// # Errors
+    /// When it is still away.
+    pub async fn revive(&self) -> anyhow::Result<()> {
+        let mut connection = self.connection.lock().await;
+        if connection.ping().await.is_err() {
+            *connection = self.engine.connect().await?;
         }
-        if version == MIGRATIONS.len() {
-            return Ok(());
-        }
-        let mut tx = connection.begin_with("BEGIN IMMEDIATE").await?;
-        for migration in &MIGRATIONS[version..] {
-            sqlx::raw_sql(AssertSqlSafe(migration.replace("{id}", self.dialect.id)))
-                .execute(&mut *tx)
-                .await?;
-        }
-        sqlx::raw_sql(AssertSqlSafe(format!(
-            "PRAGMA user_version = {}",
-            MIGRATIONS.len()
-        )))
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
         Ok(())
+    }
+
+    /// Asks for the right to collect and to decide about editions, as long as this store is open. One has it at a time; any
+    /// number may send what was decided.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ask_to_decide(&self) -> sqlx::Result<bool> {
+        let mut connection = self.connection().await;
+        self.engine.ask_to_decide(&mut connection).await
     }
 
     /// A store holds one newsletter: its subscribers have agreed to get that one, and no other.
@@ -242,7 +171,7 @@ impl Store {
 
     /// Whether the engine is part of this program, so that a lock beside the file keeps others out.
     pub fn is_embedded(&self) -> bool {
-        true
+        self.engine.dialect.embedded
     }
 
     /// The key that seals tokens: made with the store, and the same for all who use it.
@@ -283,32 +212,19 @@ impl Store {
         connection: &'c mut AnyConnection,
     ) -> sqlx::Result<Transaction<'c, Any>> {
         if !self.rehearsal {
-            return connection.begin_with("BEGIN IMMEDIATE").await;
+            return connection.begin_with(self.engine.dialect.begin).await;
         }
         if !connection.is_in_transaction() {
             // Forgotten on purpose: it stays open, later ones nest inside it as savepoints, and it ends
             // with the connection, which rolls it back.
-            std::mem::forget(connection.begin_with("BEGIN IMMEDIATE").await?);
+            std::mem::forget(connection.begin_with(self.engine.dialect.begin).await?);
         }
         connection.begin().await
     }
 
     /// A query that reads `{rows}` as the JSON array `$1`.
     fn with_rows(&self, sql: &str) -> AssertSqlSafe<String> {
-        AssertSqlSafe(sql.replace("{rows}", self.dialect.rows))
-    }
-}
-
-/// Makes an empty file that only its owner can read, unless there is one: it will hold people's addresses.
-/// SQLite gives its side files the same permissions.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+        AssertSqlSafe(sql.replace("{rows}", self.engine.dialect.rows))
     }
 }
 
@@ -320,48 +236,6 @@ fn array<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> String {
         .map(|value| serde_json::json!({ "v": value }))
         .collect();
     serde_json::Value::from(rows).to_string()
-}
-
-/// Whether `error` may pass by itself: the database is starting, its disk is full, another program holds it.
-pub fn is_passing(error: &anyhow::Error) -> bool {
-    let Some(error) = error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<sqlx::Error>())
-    else {
-        return false;
-    };
-    match error {
-        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(database) => {
-            let code = database.code().unwrap_or_default();
-            // SQLite: busy, locked, I/O error, full, with their extended codes in the upper bits. PostgreSQL: connection,
-            // resources, operator's intervention, and what a second try cures.
-            let sqlite = code
-                .parse::<u32>()
-                .is_ok_and(|code| code < 10_000 && matches!(code & 0xff, 5 | 6 | 10 | 13));
-            sqlite
-                || ["08", "53", "57P", "40"]
-                    .iter()
-                    .any(|class| code.len() == 5 && code.starts_with(class))
-        }
-        _ => false,
-    }
-}
-
-fn sqlite_address(path: &Path, mode: &str) -> anyhow::Result<String> {
-    let path = path
-        .to_str()
-        .context("the path of the store is not valid Unicode")?;
-    let encoded: String = path
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
-                char::from(byte).to_string()
-            }
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
-    Ok(format!("sqlite:{encoded}?mode={mode}"))
 }
 
 fn time(row: &AnyRow, column: &str) -> sqlx::Result<DateTime<Utc>> {

@@ -177,7 +177,7 @@ impl Store {
              AND EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id)
              AND NOT EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id
                              AND t.topic IN (SELECT r.value->>'v' FROM {rows}))"
-                .replace("{cadences}", &self.dialect.rows.replace("$1", "$2"))
+                .replace("{cadences}", &self.engine.dialect.rows.replace("$1", "$2"))
                 .as_str(),
         );
         let topic: i64 = sqlx::query_scalar(sql)

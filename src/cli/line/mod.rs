@@ -30,21 +30,48 @@ pub(super) fn wall() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// One pass: collect → rank → publish → deliver, whatever is due at `now`.
+/// One pass: collect → rank → publish → deliver, whatever is due at `now`. Without `decides` somebody else is at the first three,
+/// and only what was published is delivered.
 pub(super) async fn pass(
     config: &Config,
     store: &Arc<Store>,
     way: &WayOut,
     now: DateTime<Utc>,
-    mut stop: watch::Receiver<bool>,
+    decides: bool,
+    stop: watch::Receiver<bool>,
 ) -> anyhow::Result<RunReport> {
     let mut report = RunReport::new(now);
+    if decides {
+        decide(config, store, now, stop.clone(), &mut report).await?;
+        if report.stopped {
+            return Ok(report);
+        }
+    }
+    report.delivery = send_due(config, store, way, stop).await?;
+    report.stopped |= report
+        .delivery
+        .as_ref()
+        .is_some_and(|delivered| delivered.stopped);
+    if decides && !report.stopped {
+        learn_vocabulary(config, store, now).await?;
+    }
+    Ok(report)
+}
+
+/// Collects, and decides about each cadence: what is due is composed and published with its deliveries.
+async fn decide(
+    config: &Config,
+    store: &Store,
+    now: DateTime<Utc>,
+    mut stop: watch::Receiver<bool>,
+    report: &mut RunReport,
+) -> anyhow::Result<()> {
     store.sync_configured(&config.subscribers, wall()).await?;
 
     let collecting = collect_into(config, store, &config.collect, now, stop.clone());
     let Some(collected) = collecting.await? else {
         report.stopped = true;
-        return Ok(report);
+        return Ok(());
     };
     let blind = collected.is_blind();
     report.collect = Some(collected);
@@ -78,7 +105,7 @@ pub(super) async fn pass(
                     composed = composing => composed?,
                     _ = stop.wait_for(|stop| *stop) => {
                         report.stopped = true;
-                        return Ok(report);
+                        return Ok(());
                     }
                 };
                 publish(store, &edition, blind).await?
@@ -93,15 +120,7 @@ pub(super) async fn pass(
     if report.cadences.iter().any(published) {
         report.stranded = stranded(config, store).await?;
     }
-    report.delivery = send_due(config, store, way, stop).await?;
-    report.stopped |= report
-        .delivery
-        .as_ref()
-        .is_some_and(|delivered| delivered.stopped);
-    if !report.stopped {
-        learn_vocabulary(config, store, now).await?;
-    }
-    Ok(report)
+    Ok(())
 }
 
 /// How many confirmed subscribers no edition of this configuration reaches.

@@ -1,11 +1,18 @@
 //! Opening a store, for good or for a rehearsal.
 
-use super::*;
+use std::collections::HashSet;
+
+use chrono::TimeDelta;
+
+use super::super::super::*;
+use super::Place;
+use super::contract::{day, item, now};
+use crate::model::FeedKey;
 
 #[tokio::test]
 async fn a_rehearsal_sees_everything_and_leaves_nothing() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+    let place = Place::new().await.unwrap();
+    let store = place.open().await;
     store
         .save_collected(
             &[item(
@@ -20,7 +27,7 @@ async fn a_rehearsal_sees_everything_and_leaves_nothing() {
         .unwrap();
     drop(store);
     let feeds = HashSet::from([FeedKey("feed".into())]);
-    let rehearsal = Store::open_for_rehearsal(&folder.url(), "test")
+    let rehearsal = Store::open_for_rehearsal(&place.url(), "test")
         .await
         .unwrap();
     rehearsal
@@ -37,44 +44,44 @@ async fn a_rehearsal_sees_everything_and_leaves_nothing() {
         .unwrap();
     assert_eq!(rehearsal.list_items(&feeds, day()).await.unwrap().len(), 2);
     drop(rehearsal);
-    let store = folder.open().await;
+    let store = place.open().await;
     assert_eq!(store.list_items(&feeds, day()).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_rehearsal_without_a_store_makes_none() {
-    let folder = Folder::new();
-    let rehearsal = Store::open_for_rehearsal(&folder.url(), "test")
+    let place = Place::new().await.unwrap();
+    let rehearsal = Store::open_for_rehearsal(&place.url(), "test")
         .await
         .unwrap();
     rehearsal
         .save_collected(&[item("a", now(), now())], &[], now())
         .await
         .unwrap();
-    assert_eq!(std::fs::read_dir(folder.folder.path()).unwrap().count(), 0);
+    assert_eq!(std::fs::read_dir(place.folder.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn a_store_of_a_newer_version_is_not_touched() {
-    let folder = Folder::new();
-    let store = folder.open().await;
+    let place = Place::new().await.unwrap();
+    let store = place.open().await;
     sqlx::query("PRAGMA user_version = 99")
         .execute(&mut *store.connection().await)
         .await
         .unwrap();
     drop(store);
-    let error = Store::open(&folder.url(), "test").await.err().unwrap();
+    let error = Store::open(&place.url(), "test").await.err().unwrap();
     assert!(format!("{error:#}").contains("newer version"), "{error:#}");
 }
 
 #[tokio::test]
 async fn a_store_holds_one_newsletter() {
-    let folder = Folder::new();
-    drop(folder.open().await);
-    let error = Store::open(&folder.url(), "another").await.err().unwrap();
+    let place = Place::new().await.unwrap();
+    drop(place.open().await);
+    let error = Store::open(&place.url(), "another").await.err().unwrap();
     assert!(
         format!("{error:#}").contains("it holds the newsletter “test”"),
         "{error:#}"
     );
-    folder.open().await;
+    place.open().await;
 }
