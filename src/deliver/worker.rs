@@ -26,9 +26,18 @@ use crate::store::{HEARTBEAT, Record, Step, Store, WorkerId};
 /// How many deliveries a worker claims at a time.
 const CLAIM: usize = 500;
 
-/// How many deliveries a session has at a time: with fewer, a fast server waits for the disk; with more, a program that is
-/// killed leaves more behind of which nobody knows.
+/// How many deliveries a session has at a time at most.
 const HELD: usize = 4;
+
+/// How many deliveries a session has at a time that needs `each` for one. What is begun and not recorded is unknown should the
+/// program be killed, so it is no more than what keeps the wire from waiting for the disk.
+fn depth(each: Duration) -> usize {
+    match each.as_micros() {
+        ..2_000 => HELD,
+        ..20_000 => 2,
+        _ => 1,
+    }
+}
 
 /// How many deliveries to one domain wait here for their turn; more go back into the queue until it comes.
 const WAITING: usize = 100;
@@ -39,8 +48,8 @@ const RETRY_MINUTES: [i64; 6] = [5, 15, 30, 60, 120, 240];
 /// How long a session rests whose way out cannot be used, at first and at most.
 const REST: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
 
-/// How long the store may be away (a restart, a full disk) before the run gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the store may be away before the run gives up: a database server is restarted in that time, a full disk seldom emptied.
+const PATIENCE: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(5)];
 
 /// All that the loop needs.
 pub struct Job<R> {
@@ -131,18 +140,8 @@ where
     };
     let store = job.store.clone();
     let worker = store.enlist(clock.now()).await?;
-    let inherited = store
-        .inherit(worker, job.alone, job.unknown, clock.now())
-        .await?;
-    if inherited.released > 0 {
-        tracing::info!(
-            deliveries = inherited.released,
-            "taking up deliveries that an earlier run left behind"
-        );
-    }
     let mut run = Run::start(job, worker, clock);
-    run.delivered.unknown = inherited.unknown;
-    run.delivered.left_unknown = inherited.unknown;
+    run.inherit().await?;
     let ended = run.go(&progress).await;
     let (delivered, sessions) = run.end();
     for session in sessions {
@@ -156,8 +155,8 @@ where
 
 /// What a session says.
 enum Event {
-    /// A delivery has ended.
-    Ended(usize, DeliveryId, Outcome),
+    /// A delivery has ended, after that time.
+    Ended(usize, DeliveryId, Outcome, Duration),
     /// There is no mail for a delivery.
     Unmade(usize, DeliveryId, Outcome),
     /// The way out cannot be used, and the delivery was not sent.
@@ -170,6 +169,8 @@ struct Line {
     deliveries: mpsc::Sender<Delivery>,
     /// What it has, by number: what is not recorded is known.
     held: HashMap<DeliveryId, Delivery>,
+    /// How long it needs for one, on average; long until it has shown it.
+    each: Duration,
     /// Until when it is not used, and how long it rested the last time.
     rest: Option<(Instant, Duration)>,
 }
@@ -181,6 +182,7 @@ struct Run {
     language: crate::model::Language,
     retry_for: Duration,
     unknown: UnknownPolicy,
+    alone: bool,
     stop: watch::Receiver<bool>,
     routes: Vec<Route>,
     /// How many mails each route was given, and how fast it may be given more.
@@ -222,6 +224,7 @@ impl Run {
                     route: number,
                     deliveries,
                     held: HashMap::new(),
+                    each: Duration::MAX,
                     rest: None,
                 });
             }
@@ -235,6 +238,7 @@ impl Run {
             language,
             retry_for: job.retry_for,
             unknown: job.unknown,
+            alone: job.alone,
             stop: job.stop,
             given: vec![0; routes.len()],
             buckets: routes.iter().map(bucket).collect(),
@@ -293,6 +297,11 @@ impl Run {
                         continue;
                     }
                     if self.turns.is_none_or(|last| last < now) {
+                        // Somebody who shared the work may have died meanwhile.
+                        if self.inherit().await? {
+                            self.drained = false;
+                            continue;
+                        }
                         self.delivered.unreachable = None;
                         return Ok(());
                     }
@@ -323,6 +332,22 @@ impl Run {
             self.throttle.tidy(now);
         }
         Ok(())
+    }
+
+    /// Takes up what dead workers left behind. Returns whether there is more to send.
+    async fn inherit(&mut self) -> anyhow::Result<bool> {
+        let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
+        let (alone, policy) = (self.alone, self.unknown);
+        let inherited = patiently(&store, || store.inherit(worker, alone, policy, wall)).await?;
+        if inherited.released > 0 {
+            tracing::info!(
+                deliveries = inherited.released,
+                "taking up deliveries that an earlier run left behind"
+            );
+        }
+        self.delivered.unknown += inherited.unknown;
+        self.delivered.left_unknown += inherited.unknown;
+        Ok(inherited.released > 0)
     }
 
     /// Claims more when there is little left.
@@ -441,7 +466,7 @@ impl Run {
         }
         let load = |(number, line): (usize, &Line)| {
             let load = line.held.len() + taken[number];
-            (line.route == route && up(line) && load < HELD).then_some((load, number))
+            (line.route == route && up(line) && load < depth(line.each)).then_some((load, number))
         };
         let least = self.lines.iter().enumerate().filter_map(load).min();
         least.map(|(_, number)| number)
@@ -477,9 +502,13 @@ impl Run {
     fn take(&mut self, event: Event) {
         let now = Instant::now();
         match event {
-            Event::Ended(number, id, outcome) => {
+            Event::Ended(number, id, outcome, took) => {
                 let line = &mut self.lines[number];
                 line.rest = None;
+                line.each = match line.each {
+                    Duration::MAX => took,
+                    each => (each * 7 + took) / 8,
+                };
                 if let Some(delivery) = line.held.remove(&id) {
                     let verdict = judge(&outcome);
                     let domain = delivery.address.domain();
@@ -603,9 +632,10 @@ async fn attend<R>(
     R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
 {
     while let Some(delivery) = queue.recv().await {
+        let started = Instant::now();
         let event = match press.mail(&delivery).await {
             Ok(mail) => match session.send(&mail).await {
-                Ok(outcome) => Event::Ended(number, delivery.id, outcome),
+                Ok(outcome) => Event::Ended(number, delivery.id, outcome, started.elapsed()),
                 Err(error) => Event::Down(number, delivery.id, format!("{error:#}")),
             },
             // An edition that cannot be rendered must not stand in the way of the next one.
@@ -654,13 +684,14 @@ where
     E: Into<anyhow::Error>,
 {
     let started = Instant::now();
+    let patience = PATIENCE[usize::from(store.is_embedded())];
     let mut pause = Duration::from_millis(100);
     loop {
         let error: anyhow::Error = match work().await {
             Ok(done) => return Ok(done),
             Err(error) => error.into(),
         };
-        if !crate::store::is_passing(&error) || started.elapsed() > PATIENCE {
+        if !crate::store::is_passing(&error) || started.elapsed() > patience {
             return Err(error.context("writing to the store"));
         }
         tracing::warn!("The store does not answer ({error:#}). Trying again.");

@@ -94,7 +94,7 @@ impl Store {
     ) -> sqlx::Result<Vec<DeliveryDetail>> {
         let mut connection = self.connection().await;
         let rows = sqlx::query(
-            "SELECT d.id, s.address, d.attempts, COALESCE(d.ended_at, d.due_at) AS at, d.answer
+            "SELECT d.id, s.address, d.attempts, COALESCE(d.ended_at, NULLIF(d.due_at, 0)) AS at, d.answer
              FROM delivery d JOIN subscriber s ON s.id = d.subscriber
              WHERE d.edition = $1 AND d.state = $2 AND d.id > $3 ORDER BY d.id LIMIT $4",
         )
@@ -154,7 +154,7 @@ impl Store {
         let mut resumed = 0;
         for state in states {
             let done = sqlx::query(
-                "UPDATE delivery SET state = 'pending', planned_at = $3, due_at = $3, ended_at = NULL,
+                "UPDATE delivery SET state = 'pending', planned_at = $3, due_at = 0, ended_at = NULL,
                     attempts = 0, worker = NULL
                  WHERE edition = $1 AND state = $2",
             )

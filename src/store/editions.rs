@@ -80,7 +80,7 @@ impl Store {
     /// cadence who wants one of its topics. One transaction, so there is never an edition without its
     /// deliveries; unique on the slot, so a second run changes nothing.
     ///
-    /// `wall` is the real time, at which the deliveries become due.
+    /// `wall` is the real time. The deliveries are due at once, whatever a clock says that is set back meanwhile.
     ///
     /// # Errors
     /// When the database fails; nothing is written then.
@@ -127,7 +127,7 @@ impl Store {
             let topics = edition.sections.iter().map(|section| &section.topic);
             let sql = self.with_rows(
                 "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
-                 SELECT $2, s.id, $3, $3 FROM subscriber s
+                 SELECT $2, s.id, $3, 0 FROM subscriber s
                  WHERE s.state = 'confirmed' AND s.cadence = $4
                  AND (NOT EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id)
                       OR EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id

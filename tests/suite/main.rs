@@ -10,6 +10,7 @@ mod cli;
 mod clients;
 mod collect;
 mod delivery;
+mod faults;
 mod line;
 mod preview;
 mod studio;

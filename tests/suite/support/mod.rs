@@ -3,6 +3,8 @@
 mod clients;
 mod feeds;
 mod mail;
+mod postgres;
+mod smtp;
 mod studio;
 
 use std::path::{Path, PathBuf};
@@ -11,6 +13,8 @@ use std::process::{Command, Output, Stdio};
 pub(crate) use clients::{Found, browse, check, spam_score};
 pub(crate) use feeds::FeedServer;
 pub(crate) use mail::{Receiver, inspect};
+pub(crate) use postgres::Postgres;
+pub(crate) use smtp::{Manners, Smtp};
 pub(crate) use studio::Studio;
 
 /// The moment at which all tests take place: Friday, 20 November 2026, five past seven in Berlin.
