@@ -9,6 +9,7 @@ mod discover;
 mod editions;
 mod explain;
 mod feeds;
+mod inbound;
 mod init;
 mod line;
 mod lock;
@@ -17,6 +18,7 @@ mod preview;
 mod rehearsal;
 mod report;
 mod send;
+mod store;
 mod subscribers;
 mod templates;
 mod terminal;
@@ -96,9 +98,14 @@ enum Command {
     /// Add, list, import, export or remove subscribers
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
+    /// Read a mail that came back: a bounce, a complaint or a request to leave
+    Inbound(inbound::Inbound),
     /// List the editions, say where their deliveries stand, cancel and resume them
     #[command(subcommand)]
     Editions(editions::Editions),
+    /// Move the store to another engine
+    #[command(subcommand)]
+    Store(store::Store),
     /// Write the templates of mails to a folder, to be changed
     Templates(templates::Templates),
     /// Check the configuration, the store and the way out, without sending anything
@@ -165,6 +172,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Collect(collect) => collect.run(&config).await,
         Command::Feeds(feeds) => feeds.run(&config, &path).await,
         Command::Subscribers(subscribers) => subscribers.run(&config).await,
+        Command::Inbound(inbound) => inbound.run(&config).await,
+        Command::Store(store) => store.run(&config).await,
         Command::Editions(editions) => editions.run(&config).await,
         Command::Check(check) => check.run(&config.with_templates()?, &path).await,
     }

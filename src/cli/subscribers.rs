@@ -34,6 +34,10 @@ pub(super) enum Subscribers {
     Export(Export),
     /// Unsubscribe somebody at once
     Remove(Remove),
+    /// List the addresses that are not mailed: they do not exist, or have complained
+    Suppressed(List),
+    /// Mail an address again that is suppressed, because it is well now
+    Lift(Remove),
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +86,7 @@ pub(super) struct Export {
 
 #[derive(Debug, Args)]
 pub(super) struct Remove {
-    /// Whose subscription ends
+    /// The address
     #[arg(value_parser = |text: &str| Address::parse(text))]
     address: Address,
 }
@@ -97,6 +101,8 @@ impl Subscribers {
             Self::Import(import) => import.run(config, &store).await,
             Self::Export(export) => export.run(&store).await,
             Self::Remove(remove) => remove.run(&store).await,
+            Self::Suppressed(list) => list_suppressed(&store, list.json).await,
+            Self::Lift(lift) => lift.lift(&store).await,
         }
     }
 }
@@ -347,7 +353,38 @@ impl<'a> From<&'a Subscriber> for Row<'a> {
     }
 }
 
+/// Lists the addresses that are not mailed.
+async fn list_suppressed(store: &Store, json: bool) -> anyhow::Result<u8> {
+    let suppressed = store.list_suppressions().await?;
+    if json {
+        super::print_json(&suppressed)?;
+        return Ok(super::DONE);
+    }
+    let mut output = io::stdout().lock();
+    for one in suppressed {
+        let detail = one.detail.unwrap_or_default();
+        writeln!(
+            output,
+            "{}  {}  since {}  {detail}",
+            one.address,
+            one.reason.word(),
+            one.since.format("%Y-%m-%d")
+        )?;
+    }
+    Ok(super::DONE)
+}
+
 impl Remove {
+    async fn lift(self, store: &Store) -> anyhow::Result<u8> {
+        if store.lift_suppression(&self.address).await? {
+            println!("It is mailed again, if it is on the list.");
+            Ok(super::DONE)
+        } else {
+            eprintln!("That address is not suppressed.");
+            Ok(super::FAILED)
+        }
+    }
+
     async fn run(self, store: &Store) -> anyhow::Result<u8> {
         if store.unsubscribe(&self.address).await? {
             println!("Unsubscribed. What was on its way to them is cancelled.");

@@ -12,6 +12,30 @@ use crate::deliver::{
 use crate::model::{Newsletter, UnknownPolicy};
 use crate::store::StoreUrl;
 
+/// A PostgreSQL database, with the password that the environment or `password_file` gives.
+///
+/// # Errors
+/// What is wrong with `url`, or with the password.
+pub fn postgres_url(url: &str, password_file: Option<&Path>) -> Result<StoreUrl, String> {
+    let mut parsed = url::Url::parse(url).map_err(|error| format!("“{url}”: {error}"))?;
+    if !matches!(parsed.scheme(), "postgres" | "postgresql") {
+        return Err(format!("“{url}” is no PostgreSQL database"));
+    }
+    if parsed.password().is_some() {
+        return Err(
+            "a password does not belong there: set TIDINGS_STORE_PASSWORD, or name a file that holds it".to_owned(),
+        );
+    }
+    if password_file.is_some() || is_secret_given("TIDINGS_STORE_PASSWORD") {
+        let password = secret("TIDINGS_STORE_PASSWORD", password_file)
+            .map_err(|error| format!("{error:#}"))?;
+        parsed
+            .set_password(Some(password.expose()))
+            .map_err(|()| format!("“{url}” names no user"))?;
+    }
+    Ok(StoreUrl::Postgres(Box::new(parsed)))
+}
+
 pub(super) fn store_url(mut table: Table<'_, '_>, folder: &Path) -> Option<StoreUrl> {
     let hint = "Write \"sqlite:tidings.db\", or \"postgres://tidings@db.example.org/tidings\".";
     let asked = table.get("url").is_some();
@@ -22,23 +46,7 @@ pub(super) fn store_url(mut table: Table<'_, '_>, folder: &Path) -> Option<Store
         Some(("sqlite", path)) if !path.is_empty() => Ok(StoreUrl::Sqlite(
             folder.join(path.strip_prefix("//").unwrap_or(path)),
         )),
-        Some(("postgres" | "postgresql", _)) => {
-            let mut url = url::Url::parse(text).map_err(|error| format!("“{text}”: {error}"))?;
-            if url.password().is_some() {
-                return Err(
-                    "a password does not belong into this file: set TIDINGS_STORE_PASSWORD, or name a file with \
-                     password_file"
-                        .to_owned(),
-                );
-            }
-            if password_file.is_some() || is_secret_given("TIDINGS_STORE_PASSWORD") {
-                let password = secret("TIDINGS_STORE_PASSWORD", password_file.as_deref())
-                    .map_err(|error| format!("{error:#}"))?;
-                url.set_password(Some(password.expose()))
-                    .map_err(|()| format!("“{text}” names no user"))?;
-            }
-            Ok(StoreUrl::Postgres(Box::new(url)))
-        }
+        Some(("postgres" | "postgresql", _)) => postgres_url(text, password_file.as_deref()),
         _ => Err(format!("“{text}” is not a store that Tidings knows")),
     });
     table.done();

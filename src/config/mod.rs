@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use toml::de::DeTable;
 
+pub use delivery::postgres_url;
 pub use problem::{ConfigError, Problem};
 use read::{Problems, Table};
 pub use secret::{Secret, secret};

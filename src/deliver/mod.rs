@@ -1,13 +1,14 @@
 //! Deliver: every planned delivery is claimed, made into a message, sent and recorded.
 //!
 //! `encoded` has what all readers of a digest get, `message` makes the bytes of one mail and `dkim` signs them, `mailer` is the way
-//! out (`maildir`, `smtp` or `sendmail`), `outcome` judges what the server said, `throttle` says how fast mail may go, `press` makes
+//! out (`maildir`, `smtp` or `sendmail`), `outcome` judges what the server said and `bounce` what comes back later, `throttle` says how fast mail may go, `press` makes
 //! digests and mails, `worker` is the loop.
 //!
 //! A delivery is claimed, begun just before it is sent, and recorded after, each on the disk before the next. So a process that is
 //! killed leaves a few that were begun and not recorded: nobody knows whether they went out, and `delivery.unknown` says whether
 //! they are sent again, with the same Message-ID, or listed. All others are sent by the next run. Nobody is left out.
 
+mod bounce;
 mod dkim;
 mod encoded;
 mod maildir;
@@ -20,10 +21,10 @@ mod smtp;
 mod throttle;
 mod worker;
 
+pub use bounce::{Inbound, Named, Ours, read_inbound};
 pub use dkim::{DkimOptions, DnsRecord, Signer};
 pub use encoded::EncodedDigest;
 pub use mailer::{DeliveryOptions, Login, Mailer, MailerOptions, Security, SmtpOptions};
 pub use message::{Mail, Recipient, Sender};
-pub use outcome::judge_report;
 pub use throttle::{DomainLimits, Limits};
 pub use worker::{Delivered, Job, deliver};

@@ -79,7 +79,7 @@ pub(super) fn judge(outcome: &Outcome) -> Verdict {
 }
 
 /// Judges what a report of a failed delivery says (RFC 3464): its `Status` and its `Diagnostic-Code`.
-pub fn judge_report(status: &str, diagnostic: &str) -> Bounce {
+pub(super) fn judge_report(status: &str, diagnostic: &str) -> Bounce {
     // The server's own words are more precise than what the reporter made of them: “5.0.0” is a common one.
     let words = Said::parse(diagnostic);
     if words.status.is_some() || words.code.is_some() {

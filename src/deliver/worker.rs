@@ -32,9 +32,9 @@ const HELD: usize = 4;
 /// How many deliveries a session has at a time that needs `each` for one. What is begun and not recorded is unknown should the
 /// program be killed, so it is no more than what keeps the wire from waiting for the disk.
 fn depth(each: Duration) -> usize {
-    match each.as_micros() {
-        ..2_000 => HELD,
-        ..20_000 => 2,
+    match each.as_millis() {
+        ..2 => HELD,
+        2..20 => 2,
         _ => 1,
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row as _};
 
 use super::Store;
-use crate::model::{Address, Bounce, DeliveryId, Suppression, SuppressionReason};
+use crate::model::{Address, Bounce, DeliveryId, EditionId, Suppression, SuppressionReason};
 
 /// A mailbox that was full in this many editions, over [`PERSISTENT`], is given up.
 const SOFT_LIMIT: usize = 3;
@@ -65,6 +65,13 @@ impl Store {
         let Some(subscriber) = subscriber else {
             return Ok(false);
         };
+        if bounce == Bounce::Complaint {
+            // Who calls it spam has said that they do not want it.
+            sqlx::query("UPDATE subscriber SET state = 'unsubscribed' WHERE id = $1")
+                .bind(subscriber)
+                .execute(&mut *tx)
+                .await?;
+        }
         let reason = match bounce {
             Bounce::Hard => Some(SuppressionReason::Hard),
             Bounce::Complaint => Some(SuppressionReason::Complaint),
@@ -87,6 +94,27 @@ impl Store {
             .await?;
         }
         Ok(true)
+    }
+
+    /// The delivery of `edition` to the subscriber with that public name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_delivery(
+        &self,
+        edition: &EditionId,
+        subscriber: &str,
+    ) -> sqlx::Result<Option<DeliveryId>> {
+        let mut connection = self.connection().await;
+        let id: Option<i64> = sqlx::query_scalar(
+            "SELECT d.id FROM subscriber s JOIN delivery d ON d.subscriber = s.id AND d.edition = $1
+             WHERE s.token = $2",
+        )
+        .bind(edition.as_str())
+        .bind(subscriber)
+        .fetch_optional(&mut *connection)
+        .await?;
+        Ok(id.map(DeliveryId))
     }
 
     /// All addresses that are not mailed, the latest first.

@@ -20,7 +20,7 @@ const MIGRATIONS: &[&str] = &[
 ];
 
 /// Whoever brings the schema up to date, or decides about editions, holds this advisory lock of PostgreSQL: “tidings”.
-const ADVISORY_LOCK: i64 = 0x7469_6469_6e67_73;
+const ADVISORY_LOCK: i64 = 0x0074_6964_696e_6773;
 
 /// Where the store keeps its data.
 #[derive(Clone, PartialEq, Eq)]

@@ -16,7 +16,7 @@
 //! every query written twice, and two sets of row mapping that drift apart; sqlx's `Any` is one set of
 //! queries, for both engines, as long as the SQL keeps to what they share: `$1` parameters, `BIGINT` and
 //! `TEXT`, `ON CONFLICT`, `RETURNING`, `->>`. What differs (the key column, the JSON function, row locks)
-//! is a word of [`engine`].
+//! is a word of `engine`.
 //!
 //! The price, measured by a spike on one machine with two cores, synchronous writes, 100,000 delivery rows,
 //! median of 7 (items) or 21 (deliveries):
@@ -33,6 +33,7 @@
 //! thread; by the array, which PostgreSQL wants anyway, the rest is noise beside fetching and sending.
 
 mod bounces;
+mod copy;
 mod deliveries;
 mod editions;
 mod engine;
@@ -53,6 +54,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use crate::model::TokenKey;
 use engine::{Engine, create_private};
 
+pub use copy::Copied;
 pub use deliveries::{DeliveryDetail, EditionSummary};
 pub use editions::{EditionState, Published};
 pub use engine::{StoreUrl, is_passing};

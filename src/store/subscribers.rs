@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::{Store, array, optional_time, time};
 use crate::model::{
-    Address, CadenceId, Language, NewSubscriber, Subscriber, SubscriberState, TopicId,
+    Address, CadenceId, Language, NewSubscriber, Subscriber, SubscriberId, SubscriberState, TopicId,
 };
 
 /// How many subscribers one statement takes.
@@ -116,6 +116,23 @@ impl Store {
             .bind(address.key())
             .execute(&mut *tx)
             .await?;
+        tx.commit().await?;
+        Ok(changed.rows_affected() > 0)
+    }
+
+    /// Unsubscribes the subscriber of that number, as [`Store::unsubscribe`] does.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn unsubscribe_by_number(&self, subscriber: SubscriberId) -> sqlx::Result<bool> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let changed = sqlx::query(
+            "UPDATE subscriber SET state = 'unsubscribed' WHERE id = $1 AND state <> 'unsubscribed'",
+        )
+        .bind(subscriber.0)
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         Ok(changed.rows_affected() > 0)
     }

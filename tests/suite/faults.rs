@@ -422,3 +422,40 @@ fn a_mail_of_which_nobody_knows_is_sent_again_where_that_is_wanted() {
     later.output().unwrap();
     assert_eq!(server.taken()["after-1@example.org"], 2);
 }
+
+#[test]
+fn a_store_moves_into_postgresql_in_the_middle_of_a_send() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let server = Smtp::start(Manners::default());
+    let addresses = readers(1_000);
+    let project = project(&server, None, "", &addresses);
+    let send = start(&project, &["send"]);
+    server.wait_for(300);
+    kill(send);
+    let url = postgres.url();
+    let copied = project
+        .run(&["store", "copy", "--to", &url, "--json"])
+        .expect(0)
+        .json();
+    let rows = |table: &str| {
+        let all = copied.as_array().unwrap().iter();
+        let mut found = all.filter(|one| one["table"] == table);
+        found.next().unwrap()["rows"].as_u64().unwrap()
+    };
+    assert_eq!((rows("subscriber"), rows("delivery")), (1_000, 1_000));
+    let ran = project.run(&["store", "copy", "--to", &url]).expect(1);
+    assert!(
+        ran.stderr.contains("there is something in it already"),
+        "{}",
+        ran.stderr
+    );
+    project.edit_config("[[feed]]", &format!("[store]\nurl = \"{url}\"\n[[feed]]"));
+    // A new subscriber gets a number of their own.
+    project
+        .run(&["subscribers", "add", "--confirmed", "new@example.org"])
+        .expect(0);
+    finish(&project);
+    assert_nothing_lost_and_nothing_twice(&project, &server, &addresses);
+}

@@ -12,6 +12,7 @@ mod collect;
 mod delivery;
 mod faults;
 mod line;
+mod mail_back;
 mod preview;
 mod studio;
 mod support;

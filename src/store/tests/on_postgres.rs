@@ -1,5 +1,6 @@
 //! A store in a throw-away PostgreSQL, which all tests share; each has a database of its own.
 
+#[expect(clippy::duplicate_mod, reason = "once for each engine")]
 #[path = "contract/mod.rs"]
 mod contract;
 
@@ -31,6 +32,7 @@ fn server() -> Option<&'static str> {
         let mut output = BufReader::new(script.stdout.take().unwrap());
         output.read_line(&mut folder).unwrap();
         if folder.is_empty() {
+            let _ = script.wait();
             assert!(
                 std::env::var_os("CI").is_none(),
                 "CI needs PostgreSQL (Debian: postgresql)"

@@ -1,5 +1,6 @@
 //! A store in a file.
 
+#[expect(clippy::duplicate_mod, reason = "once for each engine")]
 #[path = "contract/mod.rs"]
 mod contract;
 #[path = "opening.rs"]

@@ -1,6 +1,7 @@
 //! What the tests share: a project folder, the program, a feed server and a mail receiver.
 
 mod clients;
+mod dns;
 mod feeds;
 mod mail;
 mod postgres;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) use clients::{Found, browse, check, spam_score};
+pub(crate) use dns::Dns;
 pub(crate) use feeds::FeedServer;
 pub(crate) use mail::{Receiver, inspect};
 pub(crate) use postgres::Postgres;

@@ -29,6 +29,7 @@ impl Postgres {
         let mut folder = String::new();
         output.read_line(&mut folder).unwrap();
         if folder.is_empty() {
+            let _ = script.wait();
             assert!(
                 std::env::var_os("CI").is_none(),
                 "CI needs PostgreSQL (Debian: postgresql)"

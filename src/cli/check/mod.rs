@@ -1,5 +1,8 @@
 //! `tidings check`: everything that can be wrong before a mail goes out.
 
+mod dns;
+
+use std::net::SocketAddr;
 use std::path::Path;
 
 use clap::Args;
@@ -8,6 +11,7 @@ use serde::Serialize;
 use super::line;
 use super::report::{count, moment};
 use crate::config::Config;
+use crate::deliver::{DnsRecord, MailerOptions, Signer};
 use crate::model::{Language, Location};
 use crate::render::template_problems;
 use crate::schedule;
@@ -15,7 +19,18 @@ use crate::store::Store;
 
 /// Arguments of `tidings check`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+With a mail server or a sendmail program it looks at what the DNS says about the sender as well, and prints the records
+that should be there.")]
 pub(super) struct Check {
+    /// Leave the DNS alone, and only print the records that belong there
+    #[arg(long, conflicts_with = "dns")]
+    offline: bool,
+
+    /// Ask the name server at this address instead of those of the machine
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    dns: Option<SocketAddr>,
+
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
@@ -27,15 +42,71 @@ struct Finding {
     what: &'static str,
     well: bool,
     says: String,
+    /// What belongs into the DNS.
+    record: Option<Published>,
+}
+
+/// A record of the DNS.
+#[derive(Debug, Serialize)]
+struct Published {
+    name: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    value: String,
+}
+
+impl Finding {
+    fn new(what: &'static str, well: bool, says: String) -> Self {
+        Self {
+            what,
+            well,
+            says,
+            record: None,
+        }
+    }
+
+    fn good(what: &'static str, says: String) -> Self {
+        Self::new(what, true, says)
+    }
+
+    fn bad(what: &'static str, says: String) -> Self {
+        Self::new(what, false, says)
+    }
+
+    /// With the TXT record that belongs into the DNS.
+    fn with(self, record: DnsRecord) -> Self {
+        self.with_kind(record, "TXT")
+    }
+
+    fn with_kind(self, record: DnsRecord, kind: &'static str) -> Self {
+        let record = Some(Published {
+            name: record.name,
+            kind,
+            value: record.value,
+        });
+        Self { record, ..self }
+    }
+}
+
+impl Published {
+    /// As a line of a zone file. A text of more than 255 characters is written in pieces (RFC 7208 3.3).
+    fn line(&self) -> String {
+        if self.kind != "TXT" {
+            return format!("{}. IN {} {}", self.name, self.kind, self.value);
+        }
+        let pieces: Vec<String> = self
+            .value
+            .as_bytes()
+            .chunks(255)
+            .map(|piece| format!("\"{}\"", String::from_utf8_lossy(piece)))
+            .collect();
+        format!("{}. IN TXT {}", self.name, pieces.join(" "))
+    }
 }
 
 /// Whether every kind of mail can be made, and would reach its readers as it is meant.
 fn mails(config: &Config) -> Vec<Finding> {
-    let finding = |well, says| Finding {
-        what: "mails",
-        well,
-        says,
-    };
+    let finding = |well, says| Finding::new("mails", well, says);
     let problems = template_problems(&config.newsletter, &config.theme);
     if problems.is_empty() {
         let says = format!(
@@ -52,17 +123,16 @@ fn mails(config: &Config) -> Vec<Finding> {
 
 impl Check {
     pub(super) async fn run(self, config: &Config, path: &Path) -> anyhow::Result<u8> {
-        let mut findings = vec![Finding {
-            what: "configuration",
-            well: true,
-            says: format!(
+        let mut findings = vec![Finding::good(
+            "configuration",
+            format!(
                 "{}: {}, {}, {}",
                 path.display(),
                 count(config.feeds.len() as u64, "feed", "feeds"),
                 count(config.topics.len() as u64, "topic", "topics"),
                 count(config.cadences.len() as u64, "cadence", "cadences")
             ),
-        }];
+        )];
         let now = super::now(config, None);
         if let Some(pretended) = config.now {
             let says = format!(
@@ -74,11 +144,7 @@ impl Check {
                 .feeds
                 .iter()
                 .all(|feed| matches!(feed.location, Location::File(_)));
-            findings.push(Finding {
-                what: "time",
-                well,
-                says,
-            });
+            findings.push(Finding::new("time", well, says));
         }
         for cadence in &config.cadences {
             let next = schedule::next_slot(cadence, config.newsletter.timezone, now);
@@ -90,21 +156,13 @@ impl Check {
                 ),
                 None => format!("{}: its schedule never comes round again", cadence.id),
             };
-            findings.push(Finding {
-                what: "schedule",
-                well: next.is_some(),
-                says,
-            });
+            findings.push(Finding::new("schedule", next.is_some(), says));
         }
         findings.extend(mails(config));
         findings.extend(
             match Store::open_for_rehearsal(&config.store, &config.newsletter.id).await {
                 Ok(store) => stored(config, &store).await?,
-                Err(error) => vec![Finding {
-                    what: "store",
-                    well: false,
-                    says: format!("{error:#}"),
-                }],
+                Err(error) => vec![Finding::bad("store", format!("{error:#}"))],
             },
         );
         let way_out = match line::mailer(config) {
@@ -114,11 +172,8 @@ impl Check {
             },
             Err(error) => (false, format!("{error:#}")),
         };
-        findings.push(Finding {
-            what: "mailer",
-            well: way_out.0,
-            says: way_out.1,
-        });
+        findings.push(Finding::new("mailer", way_out.0, way_out.1));
+        findings.extend(self.sender(config).await);
 
         if self.json {
             super::print_json(&findings)?;
@@ -130,6 +185,9 @@ impl Check {
                     finding.what,
                     finding.says
                 );
+                if let Some(record) = &finding.record {
+                    println!("    {}", record.line());
+                }
             }
         }
         Ok(if findings.iter().all(|finding| finding.well) {
@@ -137,6 +195,24 @@ impl Check {
         } else {
             super::FAILED
         })
+    }
+}
+
+impl Check {
+    /// What receivers find out about the sender.
+    async fn sender(&self, config: &Config) -> Vec<Finding> {
+        let keys = match Signer::new(&config.delivery.dkim) {
+            Ok(signer) => signer.records(),
+            Err(error) => return vec![Finding::bad("dkim", format!("{error:#}"))],
+        };
+        // A Maildir is read by nobody who asks.
+        let is_local = matches!(config.delivery.mailer, MailerOptions::Maildir(_));
+        if !self.offline && (!is_local || self.dns.is_some()) {
+            return dns::look(config, &keys, self.dns).await;
+        }
+        let key =
+            |key: DnsRecord| Finding::good("dkim", "belongs into the DNS:".to_owned()).with(key);
+        keys.into_iter().map(key).collect()
     }
 }
 
@@ -153,35 +229,23 @@ async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> 
             says.push_str(&format!(", {number} {what}"));
         }
     }
-    let mut findings = vec![Finding {
-        what: "store",
-        well: true,
-        says,
-    }];
+    let mut findings = vec![Finding::good("store", says)];
     let unsubscribed = store
         .sync_configured(&config.subscribers, line::wall())
         .await?;
     let left = unsubscribed.len() as u64;
     if left > 0 {
-        findings.push(Finding {
-            what: "subscribers",
-            well: true,
-            says: format!(
+        findings.push(Finding::good("subscribers", format!(
                 "{} in the configuration but unsubscribed; `tidings subscribers add --confirmed ADDRESS` brings them back",
                 count(left, "is", "are")
-            ),
-        });
+            )));
     }
     let stranded = line::stranded(config, store).await?;
     if stranded > 0 {
-        findings.push(Finding {
-            what: "subscribers",
-            well: false,
-            says: format!(
+        findings.push(Finding::bad("subscribers", format!(
                 "{} for a cadence or for topics that the configuration does not have, and get nothing",
                 count(stranded, "waits", "wait")
-            ),
-        });
+            )));
     }
     Ok(findings)
 }

@@ -1,0 +1,250 @@
+//! `tidings inbound`: what mail servers and readers write back.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::line;
+use super::report::count;
+use super::terminal;
+use crate::config::Config;
+use crate::deliver::{Inbound as Meaning, Named, Ours, read_inbound};
+use crate::model::{Bounce, TokenKey};
+use crate::store::Store;
+
+/// A mail that is longer than this holds more than a report: what comes after is not read.
+const LONGEST: u64 = 10_000_000;
+
+/// What a mail server takes for “try again later” (EX_TEMPFAIL of sysexits.h).
+const TRY_AGAIN: u8 = 75;
+
+/// Arguments of `tidings inbound`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Reads one mail from standard input, as a mail server hands it over, or all new ones of a Maildir, whose files it then
+moves to cur. It understands reports of mail that could not be delivered, complaints, and requests to leave; what it does
+not understand it leaves alone.
+
+Postfix, main.cf:       recipient_delimiter = +
+Postfix, aliases:       bounce: \"|tidings inbound --config /etc/tidings/config.toml --recipient $ORIGINAL_RECIPIENT\"
+OpenSMTPD:              action bounces mda \"tidings inbound --recipient %{rcpt}\"")]
+pub(super) struct Inbound {
+    /// The address that the mail came in for
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "maildir")]
+    recipient: Option<String>,
+
+    /// Read the new mails of this Maildir instead
+    #[arg(long, value_name = "FOLDER")]
+    maildir: Option<PathBuf>,
+
+    /// Print what was done as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was done.
+#[derive(Debug, Default, serde::Serialize)]
+struct Done {
+    hard: u64,
+    soft: u64,
+    complaints: u64,
+    sender_faults: u64,
+    unsubscribed: u64,
+    ignored: u64,
+    /// Reports about mails that the store does not know.
+    unknown: u64,
+}
+
+impl Inbound {
+    pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
+        match self.read(config).await {
+            Ok(done) => {
+                if self.json {
+                    super::print_json(&done)?;
+                } else if terminal::is_watched() {
+                    print!("{}", done.summary());
+                }
+                if done.sender_faults > 0 {
+                    eprintln!(
+                        "{} refused because of the sender; look at `tidings check`.",
+                        count(done.sender_faults, "mail was", "mails were")
+                    );
+                }
+                Ok(super::DONE)
+            }
+            // Whoever handed the mail over keeps it, and comes back.
+            Err(error) => {
+                eprintln!("tidings: {error:#}");
+                Ok(if self.maildir.is_some() {
+                    super::FAILED
+                } else {
+                    TRY_AGAIN
+                })
+            }
+        }
+    }
+
+    async fn read(&self, config: &Config) -> anyhow::Result<Done> {
+        let store = Store::open(&config.store, &config.newsletter.id).await?;
+        let tokens = store.token_key().await?;
+        let mut done = Done::default();
+        let Some(maildir) = &self.maildir else {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .take(LONGEST)
+                .read_to_end(&mut bytes)
+                .context("reading the mail")?;
+            take(
+                config,
+                &store,
+                &tokens,
+                &bytes,
+                self.recipient.as_deref(),
+                &mut done,
+            )
+            .await?;
+            return Ok(done);
+        };
+        for file in new_mails(maildir)? {
+            let reading = || format!("reading {}", file.display());
+            let mut bytes = Vec::new();
+            std::fs::File::open(&file)
+                .with_context(reading)?
+                .take(LONGEST)
+                .read_to_end(&mut bytes)
+                .with_context(reading)?;
+            take(config, &store, &tokens, &bytes, None, &mut done).await?;
+            // Only now: what is read twice is recorded once.
+            let name = file.file_name().context("a file without a name")?;
+            let seen = format!("{}:2,S", name.to_string_lossy());
+            std::fs::rename(&file, maildir.join("cur").join(seen))
+                .with_context(|| format!("moving {} to cur", file.display()))?;
+        }
+        Ok(done)
+    }
+}
+
+/// The mails under `new`, in the order of their names, which is that of their coming.
+fn new_mails(maildir: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = maildir.join("new");
+    let entries = std::fs::read_dir(&folder)
+        .with_context(|| format!("reading the Maildir {}", folder.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Takes one mail in.
+async fn take(
+    config: &Config,
+    store: &Store,
+    tokens: &TokenKey,
+    bytes: &[u8],
+    recipient: Option<&str>,
+    done: &mut Done,
+) -> anyhow::Result<()> {
+    let ours = Ours {
+        tokens,
+        domain: config.newsletter.from.domain(),
+    };
+    match read_inbound(bytes, recipient, &ours) {
+        Meaning::Ignored(why) => {
+            tracing::info!(why, "a mail was left alone");
+            done.ignored += 1;
+        }
+        Meaning::Unsubscribe(subscriber) => {
+            if store.unsubscribe_by_number(subscriber).await? {
+                done.unsubscribed += 1;
+            } else {
+                // Nobody, or somebody who has left already: asking twice is fine.
+                done.ignored += 1;
+            }
+        }
+        Meaning::Bounced {
+            mail,
+            bounce,
+            detail,
+        } => {
+            let delivery = match mail {
+                Named::Token(delivery) => Some(delivery),
+                Named::MessageId(edition, subscriber) => {
+                    store.find_delivery(&edition, &subscriber).await?
+                }
+            };
+            let known = match delivery {
+                Some(delivery) => {
+                    store
+                        .record_bounce(delivery, bounce, Some(&detail), line::wall())
+                        .await?
+                }
+                None => false,
+            };
+            match bounce {
+                _ if !known => done.unknown += 1,
+                Bounce::Hard => done.hard += 1,
+                Bounce::Soft => done.soft += 1,
+                Bounce::Complaint => done.complaints += 1,
+                Bounce::SenderFault => done.sender_faults += 1,
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Done {
+    fn summary(&self) -> String {
+        let counts = [
+            (
+                self.hard,
+                "address does not exist",
+                "addresses do not exist",
+            ),
+            (
+                self.soft,
+                "mailbox could not take its mail",
+                "mailboxes could not take their mail",
+            ),
+            (self.complaints, "complaint", "complaints"),
+            (
+                self.sender_faults,
+                "refusal of the sender",
+                "refusals of the sender",
+            ),
+            (
+                self.unsubscribed,
+                "subscriber has left",
+                "subscribers have left",
+            ),
+            (
+                self.unknown,
+                "report about an unknown mail",
+                "reports about unknown mails",
+            ),
+            (
+                self.ignored,
+                "other mail was left alone",
+                "other mails were left alone",
+            ),
+        ];
+        let mut text = String::new();
+        for (number, one, many) in counts {
+            if number > 0 {
+                text.push_str(&count(number, one, many));
+                text.push_str(".\n");
+            }
+        }
+        if text.is_empty() {
+            text.push_str("There was no new mail.\n");
+        }
+        text
+    }
+}
