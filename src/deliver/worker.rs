@@ -39,6 +39,9 @@ fn depth(each: Duration) -> usize {
     }
 }
 
+/// How long an outcome waits for others that could be recorded with it, while no session waits for it.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// How many deliveries to one domain wait here for their turn; more go back into the queue until it comes.
 const WAITING: usize = 100;
 
@@ -263,9 +266,7 @@ impl Run {
 
     async fn go(&mut self, progress: &impl Fn(u64)) -> anyhow::Result<()> {
         loop {
-            while let Ok(event) = self.events.try_recv() {
-                self.take(event);
-            }
+            self.listen().await;
             let stopping = *self.stop.borrow();
             let now = Instant::now();
             self.stay_alive(now).await?;
@@ -315,6 +316,26 @@ impl Run {
                 Ok(_) = self.stop.wait_for(|stop| *stop), if !stopping => continue,
             };
             self.take(event.context("all sessions have ended before their time")?);
+        }
+    }
+
+    /// Takes what the sessions say. As long as each of them still has something to do, it waits a moment for others that can go
+    /// into the same transaction.
+    async fn listen(&mut self) {
+        let patience = tokio::time::sleep(GATHER);
+        tokio::pin!(patience);
+        loop {
+            while let Ok(event) = self.events.try_recv() {
+                self.take(event);
+            }
+            let is_short = |line: &Line| line.held.len() <= (depth(line.each) - 1) / 2;
+            if self.step.records.is_empty() || self.lines.iter().any(is_short) {
+                return;
+            }
+            tokio::select! {
+                Some(event) = self.events.recv() => self.take(event),
+                () = &mut patience => return,
+            }
         }
     }
 
