@@ -302,7 +302,10 @@ pub(super) fn smtp(mut table: Table<'_, '_>, folder: &Path) -> Option<SmtpOption
     let per_connection = table
         .number("messages_per_connection", 1..100_001)
         .unwrap_or(100);
-    let timeout = table.duration("timeout").unwrap_or(Duration::from_secs(60));
+    // RFC 5321 4.5.3.2: five minutes for MAIL and RCPT.
+    let timeout = table
+        .duration("timeout")
+        .unwrap_or(Duration::from_secs(300));
     let local = host
         .as_deref()
         .is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "::1"));

@@ -36,6 +36,10 @@ use crate::model::Outcome;
 /// earlier does not know whether the server has taken it (RFC 1047).
 const FINAL_ANSWER: Duration = Duration::from_secs(600);
 
+/// How long a connection may take to be made. A host that does not answer at all is told sooner than a slow one (RFC 5321 has no
+/// word on it).
+const CONNECT: Duration = Duration::from_secs(30);
+
 /// After how many conversations in a row that broke off a server counts as unusable.
 const BREAKS: usize = 3;
 
@@ -194,7 +198,7 @@ async fn connect(relay: &Relay) -> anyhow::Result<Connection> {
     let late = || format!("{server} did not answer within {} s", limit.as_secs());
 
     let tcp = tokio::time::timeout(
-        limit,
+        limit.min(CONNECT),
         TcpStream::connect((options.host.as_str(), options.port)),
     )
     .await

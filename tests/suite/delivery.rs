@@ -270,6 +270,57 @@ fn mail_goes_out_over_tls_from_the_first_byte() {
     assert!(receiver.next().tls);
 }
 
+/// A project that sends with these lines to a receiver in that mode, which has a certificate of its own.
+fn secured(mode: &str, security: &str) -> Option<(Project, Receiver)> {
+    let project = project("", &["anna@example.org".to_owned()]);
+    let [cert, key] = certificate(&project);
+    let receiver = Receiver::start(&[mode, &cert, &key])?;
+    let port = receiver.port;
+    project.edit_config(
+        "[[topic]]",
+        &format!(
+            "[delivery]\nmailer = \"smtp\"\n[delivery.smtp]\nhost = \"127.0.0.1\"\nport = {port}\n\
+             security = \"{security}\"\nca_file = \"cert.pem\"\n# more\n[[topic]]"
+        ),
+    );
+    Some((project, receiver))
+}
+
+#[test]
+fn a_server_that_asks_for_our_certificate_gets_it() {
+    let Some((project, mut receiver)) = secured("mutual", "tls") else {
+        return;
+    };
+    project.run(&["send"]).expect(1);
+    project.edit_config(
+        "# more",
+        "client_certificate = \"cert.pem\"\nclient_key = \"key.pem\"",
+    );
+    project.run(&["send"]).expect(0).silent();
+    assert!(receiver.next().tls);
+}
+
+#[test]
+fn a_server_that_wants_an_access_token_gets_it() {
+    let Some((project, mut receiver)) = secured("token", "starttls") else {
+        return;
+    };
+    project.edit_config(
+        "# more",
+        "user = \"morgenlage\"\npassword_file = \"token\"\nlogin = \"token\"",
+    );
+    std::fs::write(project.path("token"), "expired\n").unwrap();
+    let ran = project.run(&["send"]).expect(1);
+    assert!(
+        ran.stderr.contains("logging in") && !ran.stderr.contains("expired"),
+        "{}",
+        ran.stderr
+    );
+    std::fs::write(project.path("token"), "hunter2\n").unwrap();
+    project.run(&["send"]).expect(0).silent();
+    assert!(receiver.next().login);
+}
+
 #[cfg(unix)]
 #[test]
 fn mail_goes_out_through_a_sendmail_program() {

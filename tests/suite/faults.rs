@@ -459,3 +459,85 @@ fn a_store_moves_into_postgresql_in_the_middle_of_a_send() {
     finish(&project);
     assert_nothing_lost_and_nothing_twice(&project, &server, &addresses);
 }
+
+/// A project with these servers: each with what its table says besides.
+fn relayed(servers: &[(&Smtp, &str)], delivery: &str, addresses: &[String]) -> Project {
+    let project = project(servers[0].0, None, delivery, addresses);
+    let mut tables = String::new();
+    for (server, more) in servers {
+        let _ = write!(
+            tables,
+            "[[delivery.smtp]]\nhost = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\nconnections = 2\n{more}\n",
+            server.port
+        );
+    }
+    let config = std::fs::read_to_string(project.path("config.toml")).unwrap();
+    let (before, _) = config.split_once("[delivery.smtp]").unwrap();
+    std::fs::write(project.path("config.toml"), before.to_owned() + &tables).unwrap();
+    project
+}
+
+#[test]
+fn servers_share_the_mail_by_their_weights() {
+    let servers = [(); 3].map(|()| Smtp::start(Manners::default()));
+    let addresses = readers(400);
+    let weights = ["weight = 3", "weight = 1", "weight = 0"];
+    let tables: Vec<_> = servers.iter().zip(weights).collect();
+    let project = relayed(&tables, "", &addresses);
+    project.run(&["send"]).expect(0).silent();
+    assert_eq!(servers.each_ref().map(Smtp::messages), [300, 100, 0]);
+}
+
+#[test]
+fn a_server_that_is_gone_is_stood_in_for() {
+    let servers = [(); 2].map(|()| Smtp::start(Manners::default()));
+    servers[0].be_gone(true);
+    let addresses = readers(100);
+    let tables = [(&servers[0], "weight = 1"), (&servers[1], "weight = 0")];
+    let project = relayed(&tables, "", &addresses);
+    project.run(&["send"]).expect(0).silent();
+    assert_eq!(servers.each_ref().map(Smtp::messages), [0, 100]);
+}
+
+#[test]
+fn a_server_gets_no_more_in_a_minute_than_it_is_said_to_take() {
+    let server = Smtp::start(Manners::default());
+    let addresses = readers(60);
+    let project = relayed(&[(&server, "per_minute = 1200")], "", &addresses);
+    let started = std::time::Instant::now();
+    project.run(&["send"]).expect(0).silent();
+    // Twenty at once, then twenty a second.
+    assert!(started.elapsed() >= Duration::from_secs(2));
+    assert_eq!(server.messages(), 60);
+}
+
+#[test]
+fn a_domain_gets_its_mail_one_after_the_other_and_holds_up_no_other() {
+    let server = Smtp::start(Manners::default());
+    let mut addresses: Vec<String> = (0..300).map(|n| format!("r{n}@slow.example")).collect();
+    addresses.extend(readers(20));
+    let limits = "[delivery.domain.\"slow.example\"]\nper_minute = 12000";
+    let project = project(&server, None, limits, &addresses);
+    project.run(&["send"]).expect(0).silent();
+    assert_nothing_lost_and_nothing_twice(&project, &server, &addresses);
+}
+
+#[test]
+fn letters_beyond_ascii_reach_a_mailbox_where_the_server_takes_them() {
+    for (pipelining, sent) in [(true, 2), (false, 1)] {
+        // The server offers SMTPUTF8 together with PIPELINING.
+        let server = Smtp::start(Manners {
+            pipelining,
+            ..Manners::default()
+        });
+        let addresses = ["müller@example.org", "anna@bücher.example"].map(str::to_owned);
+        let project = project(&server, None, "", &addresses);
+        let report = project.run(&["send", "--json"]).json();
+        assert_eq!(report["delivery"]["sent"], sent, "{report}");
+        assert!(server.taken().contains_key("anna@xn--bcher-kva.example"));
+        assert_eq!(
+            server.taken().contains_key("müller@example.org"),
+            pipelining
+        );
+    }
+}

@@ -1,10 +1,12 @@
 """A real SMTP receiver for the tests: aiosmtpd, mails into a folder, one line of JSON on stdout for each.
 
 Recipients whose local part begins with "refused" get 550, with "later" 451, with "hangup" a closed
-connection, with "vanish" one after the message. Arguments: FOLDER [starttls|tls CERTIFICATE KEY].
+connection, with "vanish" one after the message. Arguments: FOLDER [starttls|tls|mutual|token CERTIFICATE KEY]. "mutual" asks for a
+certificate by the authority CERTIFICATE, "token" for a login by XOAUTH2 with the token "hunter2".
 """
 
 import asyncio
+import base64
 import json
 import ssl
 import sys
@@ -47,6 +49,13 @@ class Handler:
         return "250 taken"
 
 
+    async def auth_XOAUTH2(self, server, args):
+        # "user=" address ^A "auth=Bearer " token ^A ^A
+        said = base64.b64decode(args[1]).decode()
+        good = said == "user=morgenlage\x01auth=Bearer hunter2\x01\x01"
+        return AuthResult(success=good, handled=False, auth_data="morgenlage")
+
+
 def authenticator(server, session, envelope, mechanism, data):
     # Not "handled": aiosmtpd itself is to answer.
     return AuthResult(success=data.login == b"morgenlage" and data.password == b"hunter2", handled=False)
@@ -59,11 +68,17 @@ async def main():
     if mode != "plain":
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(sys.argv[3], sys.argv[4])
+    if mode == "mutual":
+        context.load_verify_locations(sys.argv[3])
+        context.verify_mode = ssl.CERT_REQUIRED
     options = {"hostname": "receiver.example.org"}
+    if mode == "token":
+        options.update(tls_context=context, require_starttls=True, auth_required=True)
+        options.update(auth_exclude_mechanism=["LOGIN", "PLAIN"])
     if mode == "starttls":
         options.update(tls_context=context, require_starttls=True, authenticator=authenticator, auth_required=True)
     server = await asyncio.get_running_loop().create_server(
-        lambda: SMTP(handler, **options), "127.0.0.1", 0, ssl=context if mode == "tls" else None
+        lambda: SMTP(handler, **options), "127.0.0.1", 0, ssl=context if mode in ("tls", "mutual") else None
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     # Ends with the test: its standard input is closed then, however the test ends.
