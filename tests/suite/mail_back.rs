@@ -300,6 +300,21 @@ fn a_key_that_dkim_does_not_know_is_told_before_anything_is_sent() {
     assert!(project.maildir().is_empty());
 }
 
+/// Gives the program a mail on its standard input, as a mail server does.
+fn hand_over(project: &Project, arguments: &[&str], mail: &str) -> Ran {
+    let mut program = project
+        .command(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = program.stdin.take().unwrap();
+    input.write_all(mail.as_bytes()).unwrap();
+    drop(input);
+    Ran::from(program.wait_with_output().unwrap())
+}
+
 /// A Postfix that ends with the test.
 struct Postfix {
     port: u16,
@@ -382,17 +397,8 @@ fn a_genuine_report_suppresses_the_right_subscriber() {
         .lines()
         .find_map(|line| line.strip_prefix("Delivered-To: "))
         .unwrap();
-    let mut inbound = project
-        .command(&["inbound", "--recipient", recipient, "--json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = inbound.stdin.take().unwrap();
-    input.write_all(text.as_bytes()).unwrap();
-    drop(input);
-    let ran = Ran::from(inbound.wait_with_output().unwrap()).expect(0);
+    let arguments = ["inbound", "--recipient", recipient, "--json"];
+    let ran = hand_over(&project, &arguments, &text).expect(0);
     assert_eq!(ran.json()["hard"], 1, "{}", ran.stdout);
     let maildir = postfix.maildir.to_str().unwrap();
     let again = ["inbound", "--maildir", maildir, "--json"];
@@ -441,17 +447,7 @@ fn who_writes_to_leave_has_left_and_a_stranger_changes_nothing() {
         let text = format!(
             "From: x@example.net\r\nTo: digest@example.org\r\nSubject: {subject}\r\n\r\nBye\r\n"
         );
-        let mut inbound = project
-            .command(&["inbound", "--json"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut input = inbound.stdin.take().unwrap();
-        input.write_all(text.as_bytes()).unwrap();
-        drop(input);
-        let ran = Ran::from(inbound.wait_with_output().unwrap()).expect(0);
+        let ran = hand_over(&project, &["inbound", "--json"], &text).expect(0);
         assert_eq!(
             ran.json()["unsubscribed"],
             left,

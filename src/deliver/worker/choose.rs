@@ -1,0 +1,117 @@
+//! Which delivery goes next, and which way.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use chrono::TimeDelta;
+
+use super::super::throttle::Gate;
+use super::record::is_expired;
+use super::{Line, Run, depth};
+use crate::model::{Delivery, Outcome};
+
+/// How many deliveries to one domain wait here for their turn; more go back into the queue until it comes.
+const WAITING: usize = 100;
+
+impl Run {
+    /// Chooses what to begin, and for which session; and when to look again, where something has to wait for its time.
+    pub(super) fn choose(&mut self, now: Instant) -> (Vec<(usize, Delivery)>, Option<Instant>) {
+        let mut chosen = Vec::new();
+        let mut wake: Option<Instant> = None;
+        let mut later = |at: Instant| wake = Some(wake.map_or(at, |before| before.min(at)));
+        let mut waiting: HashMap<String, usize> = HashMap::new();
+        let mut put_off = VecDeque::new();
+        let mut taken = vec![0; self.lines.len()];
+        while let Some(line) = self.free_line(now, &taken, &mut later) {
+            let Some(delivery) = self.ready.pop_front() else {
+                break;
+            };
+            if is_expired(&delivery, self.clock.at(now), self.retry_for) {
+                let outcome = Outcome::Rejected(
+                    "its time had passed before it could be sent (`delivery.retry_for`)".to_owned(),
+                );
+                self.record(&delivery, outcome, None);
+                continue;
+            }
+            let domain = delivery.address.domain().to_owned();
+            match self.throttle.gate(&domain, now) {
+                Gate::Open => {
+                    self.throttle.start(&domain, now);
+                    let route = self.lines[line].route;
+                    self.given[route] += 1;
+                    if let Some(bucket) = &mut self.buckets[route] {
+                        bucket.take();
+                    }
+                    taken[line] += 1;
+                    self.step.begin.push(delivery.id);
+                    chosen.push((line, delivery));
+                }
+                Gate::Wait(next) => {
+                    if let Some(next) = next {
+                        later(next);
+                    }
+                    let before = waiting.entry(domain).or_default();
+                    *before += 1;
+                    if *before <= WAITING {
+                        put_off.push_back(delivery);
+                    } else {
+                        let turn = self.throttle.turn(delivery.address.domain(), now);
+                        self.turns = Some(self.turns.map_or(turn, |last| last.max(turn)));
+                        let turn = self.clock.at(turn) + TimeDelta::seconds(1);
+                        self.step.postpone.push((delivery.id, turn));
+                    }
+                }
+                Gate::Rest(until) => {
+                    self.delivered.postponed += 1;
+                    // A second more: the store counts in whole ones.
+                    let until = self.clock.at(until) + TimeDelta::seconds(1);
+                    self.step.postpone.push((delivery.id, until));
+                }
+            }
+        }
+        put_off.append(&mut self.ready);
+        self.ready = put_off;
+        (chosen, wake)
+    }
+
+    /// A session that can take one more, on the route whose turn it is.
+    fn free_line(
+        &mut self,
+        now: Instant,
+        taken: &[usize],
+        later: &mut impl FnMut(Instant),
+    ) -> Option<usize> {
+        let up = |line: &Line| line.rest.is_none_or(|(until, _)| until <= now);
+        let mut turn: Option<(f64, usize)> = None;
+        for stand_by in [false, true] {
+            for (number, route) in self.routes.iter().enumerate() {
+                let on_route = |line: &&Line| line.route == number;
+                if (route.weight == 0) != stand_by || !self.lines.iter().filter(on_route).any(up) {
+                    continue;
+                }
+                #[expect(clippy::cast_precision_loss, reason = "a share needs no last digit")]
+                let share = (self.given[number] + 1) as f64 / f64::from(route.weight.max(1));
+                if turn.is_none_or(|(least, _)| share < least) {
+                    turn = Some((share, number));
+                }
+            }
+            if turn.is_some() {
+                break;
+            }
+        }
+        let (_, route) = turn?;
+        if let Some(bucket) = &mut self.buckets[route] {
+            let next = bucket.next(now);
+            if next > now {
+                later(next);
+                return None;
+            }
+        }
+        let load = |(number, line): (usize, &Line)| {
+            let load = line.held.len() + taken[number];
+            (line.route == route && up(line) && load < depth(line.each)).then_some((load, number))
+        };
+        let least = self.lines.iter().enumerate().filter_map(load).min();
+        least.map(|(_, number)| number)
+    }
+}

@@ -1,0 +1,223 @@
+//! Keeping the ledger: what the sessions say is written down, and they get more.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::super::outcome::{Domain as Heard, judge};
+use super::{Event, Line, Run, depth, patiently};
+use crate::model::{Delivery, DeliveryId};
+use crate::store::HEARTBEAT;
+
+/// How many deliveries a worker claims at a time.
+const CLAIM: usize = 500;
+
+/// How long an outcome waits for others that could be recorded with it, while no session waits for it.
+const GATHER: Duration = Duration::from_millis(1);
+
+/// How long a session rests whose way out cannot be used, at first and at most.
+const REST: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
+
+impl Run {
+    pub(super) async fn go(&mut self, progress: &impl Fn(u64)) -> anyhow::Result<()> {
+        loop {
+            self.listen().await;
+            let stopping = *self.stop.borrow();
+            let now = Instant::now();
+            self.stay_alive(now).await?;
+            let is_up = self
+                .lines
+                .iter()
+                .any(|line| line.rest.is_none_or(|(until, _)| until <= now));
+            let mut chosen = Vec::new();
+            let mut wake = None;
+            if !stopping && is_up {
+                self.claim().await?;
+                (chosen, wake) = self.choose(now);
+            }
+            if !self.step.is_empty() {
+                self.write(chosen, progress).await?;
+                continue;
+            }
+            if self.lines.iter().all(|line| line.held.is_empty()) {
+                if stopping {
+                    self.delivered.stopped = !self.ready.is_empty() || !self.drained;
+                    return Ok(());
+                }
+                if !is_up {
+                    return Ok(());
+                }
+                if self.ready.is_empty() {
+                    // What others gave back meanwhile is worth another look.
+                    if !self.drained {
+                        continue;
+                    }
+                    if self.turns.is_none_or(|last| last < now) {
+                        // Somebody who shared the work may have died meanwhile.
+                        if self.inherit().await? {
+                            self.drained = false;
+                            continue;
+                        }
+                        self.delivered.unreachable = None;
+                        return Ok(());
+                    }
+                    wake = Some(now + Duration::from_secs(1));
+                }
+            }
+            let wake = wake.unwrap_or(now + HEARTBEAT).min(now + HEARTBEAT);
+            let event = tokio::select! {
+                event = self.events.recv() => event,
+                () = tokio::time::sleep_until(wake.into()) => continue,
+                Ok(_) = self.stop.wait_for(|stop| *stop), if !stopping => continue,
+            };
+            self.take(event.context("all sessions have ended before their time")?);
+        }
+    }
+
+    /// Takes what the sessions say. As long as each of them still has something to do, it waits a moment for others that can go
+    /// into the same transaction.
+    async fn listen(&mut self) {
+        let patience = tokio::time::sleep(GATHER);
+        tokio::pin!(patience);
+        loop {
+            while let Ok(event) = self.events.try_recv() {
+                self.take(event);
+            }
+            let is_short = |line: &Line| line.held.len() <= (depth(line.each) - 1) / 2;
+            if self.step.records.is_empty() || self.lines.iter().any(is_short) {
+                return;
+            }
+            tokio::select! {
+                Some(event) = self.events.recv() => self.take(event),
+                () = &mut patience => return,
+            }
+        }
+    }
+
+    /// Lets itself be heard of, so that its leases last.
+    async fn stay_alive(&mut self, now: Instant) -> anyhow::Result<()> {
+        if now.saturating_duration_since(self.heard_at) >= HEARTBEAT {
+            let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
+            patiently(&store, || store.hear(worker, wall)).await?;
+            let is_dead = |line: &Line| line.deliveries.is_closed() && !line.held.is_empty();
+            anyhow::ensure!(
+                !self.lines.iter().any(is_dead),
+                "a session has ended before its time"
+            );
+            self.heard_at = now;
+            self.throttle.tidy(now);
+        }
+        Ok(())
+    }
+
+    /// Takes up what dead workers left behind. Returns whether there is more to send.
+    pub(super) async fn inherit(&mut self) -> anyhow::Result<bool> {
+        let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
+        let (alone, policy) = (self.alone, self.unknown);
+        let inherited = patiently(&store, || store.inherit(worker, alone, policy, wall)).await?;
+        if inherited.released > 0 {
+            tracing::info!(
+                deliveries = inherited.released,
+                "taking up deliveries that an earlier run left behind"
+            );
+        }
+        self.delivered.unknown += inherited.unknown;
+        self.delivered.left_unknown += inherited.unknown;
+        Ok(inherited.released > 0)
+    }
+
+    /// Claims more when there is little left.
+    async fn claim(&mut self) -> anyhow::Result<()> {
+        if self.ready.len() >= CLAIM / 2 || (self.drained && !self.ready.is_empty()) {
+            return Ok(());
+        }
+        let idle = self.lines.iter().all(|line| line.held.is_empty());
+        if self.drained && !idle && self.turns.is_none() {
+            return Ok(());
+        }
+        let limit = u32::try_from(CLAIM).unwrap_or(u32::MAX);
+        let store = self.store.clone();
+        let (worker, wall, language) = (self.worker, self.clock.now(), self.language);
+        let claimed = patiently(&store, || {
+            store.claim_deliveries(worker, limit, wall, language)
+        })
+        .await?;
+        self.drained = claimed.len() < CLAIM;
+        self.ready.extend(claimed);
+        Ok(())
+    }
+
+    /// Writes the step, and hands out what was begun.
+    async fn write(
+        &mut self,
+        chosen: Vec<(usize, Delivery)>,
+        progress: &impl Fn(u64),
+    ) -> anyhow::Result<()> {
+        let step = std::mem::take(&mut self.step);
+        let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
+        let begun: HashSet<DeliveryId> =
+            patiently(&store, || store.record_step(worker, &step, wall)).await?;
+        for (number, delivery) in chosen {
+            let now = Instant::now();
+            if !begun.contains(&delivery.id) {
+                self.throttle
+                    .end(delivery.address.domain(), Heard::Silent, now);
+                continue;
+            }
+            let line = &mut self.lines[number];
+            line.held.insert(delivery.id, delivery.clone());
+            if line.deliveries.try_send(delivery).is_err() {
+                anyhow::bail!("a session has ended before its time");
+            }
+        }
+        progress(step.records.len() as u64);
+        Ok(())
+    }
+
+    fn take(&mut self, event: Event) {
+        let now = Instant::now();
+        match event {
+            Event::Ended(number, id, outcome, took) => {
+                let line = &mut self.lines[number];
+                line.rest = None;
+                line.each = match line.each {
+                    Duration::MAX => took,
+                    each => (each * 7 + took) / 8,
+                };
+                if let Some(delivery) = line.held.remove(&id) {
+                    let verdict = judge(&outcome);
+                    let domain = delivery.address.domain();
+                    if self.throttle.end(domain, verdict.domain, now).is_some() {
+                        self.rest(&delivery, &outcome);
+                    }
+                    self.record(&delivery, outcome, verdict.bounce);
+                }
+            }
+            Event::Unmade(number, id, outcome) => {
+                if let Some(delivery) = self.lines[number].held.remove(&id) {
+                    self.throttle
+                        .end(delivery.address.domain(), Heard::Silent, now);
+                    self.record(&delivery, outcome, None);
+                }
+            }
+            Event::Down(number, id, why) => {
+                let line = &mut self.lines[number];
+                if let Some(delivery) = line.held.remove(&id) {
+                    self.throttle
+                        .end(delivery.address.domain(), Heard::Silent, now);
+                    self.step.withdraw.push(id);
+                    self.ready.push_front(delivery);
+                }
+                let rest = match line.rest {
+                    // The next one that it had been given before.
+                    Some((until, rest)) if until > now => rest,
+                    Some((_, rest)) => (rest * 2).min(REST[1]),
+                    None => REST[0],
+                };
+                line.rest = Some((now + rest, rest));
+                self.delivered.unreachable = Some(why);
+            }
+        }
+    }
+}
