@@ -18,7 +18,7 @@ use crate::store::Store;
 const LONGEST: u64 = 10_000_000;
 
 /// What a mail server takes for “try again later” (EX_TEMPFAIL of sysexits.h).
-const TRY_AGAIN: u8 = 75;
+pub(super) const TRY_AGAIN: u8 = 75;
 
 /// Arguments of `tidings inbound`.
 #[derive(Debug, Args)]
@@ -59,31 +59,24 @@ struct Done {
 
 impl Inbound {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        match self.read(config).await {
-            Ok(done) => {
-                if self.json {
-                    super::print_json(&done)?;
-                } else if terminal::is_watched() {
-                    print!("{}", done.summary());
-                }
-                if done.sender_faults > 0 {
-                    eprintln!(
-                        "{} refused because of the sender; look at `tidings check`.",
-                        count(done.sender_faults, "mail was", "mails were")
-                    );
-                }
-                Ok(super::DONE)
-            }
-            // Whoever handed the mail over keeps it, and comes back.
-            Err(error) => {
-                eprintln!("tidings: {error:#}");
-                Ok(if self.maildir.is_some() {
-                    super::FAILED
-                } else {
-                    TRY_AGAIN
-                })
-            }
+        let done = self.read(config).await?;
+        if self.json {
+            super::print_json(&done)?;
+        } else if terminal::is_watched() {
+            print!("{}", done.summary());
         }
+        if done.sender_faults > 0 {
+            eprintln!(
+                "{} refused because of the sender; look at `tidings check`.",
+                count(done.sender_faults, "mail was", "mails were")
+            );
+        }
+        Ok(super::DONE)
+    }
+
+    /// Whether a mail server waits for what becomes of the mail.
+    pub(super) fn is_handed_over(&self) -> bool {
+        self.maildir.is_none()
     }
 
     async fn read(&self, config: &Config) -> anyhow::Result<Done> {

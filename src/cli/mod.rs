@@ -116,6 +116,16 @@ enum Command {
 pub async fn run() -> u8 {
     let arguments = Arguments::parse();
     log_to_stderr(arguments.verbose);
+    // A mail server that hands a mail over takes any other failure for the last word, and the mail is gone.
+    let is_handed_over =
+        matches!(&arguments.command, Command::Inbound(inbound) if inbound.is_handed_over());
+    match finish(arguments).await {
+        USAGE | FAILED if is_handed_over => inbound::TRY_AGAIN,
+        code => code,
+    }
+}
+
+async fn finish(arguments: Arguments) -> u8 {
     match dispatch(arguments).await {
         Ok(code) => code,
         // Whoever reads us has read enough: `tidings subscribers list | head`.

@@ -51,6 +51,13 @@ pub(super) fn judge(outcome: &Outcome) -> Verdict {
                     domain: Domain::Refused,
                 };
             }
+            // A permanent refusal that is tried again is one of the sender, before any recipient was named.
+            if said.code.is_some_and(|code| code >= 500) {
+                return Verdict {
+                    bounce: Some(Bounce::SenderFault),
+                    domain: Domain::Silent,
+                };
+            }
             Verdict {
                 domain: said.pace(),
                 ..silent
@@ -300,6 +307,10 @@ mod tests {
             assert_eq!(deferred(answer).domain, domain, "{answer}");
         }
         assert_eq!(deferred("452 4.2.2 mailbox full").bounce, None);
+        assert_eq!(
+            deferred("553 5.1.8 sender refused").bounce,
+            Some(Bounce::SenderFault)
+        );
     }
 
     #[test]

@@ -424,6 +424,16 @@ fn a_genuine_report_suppresses_the_right_subscriber() {
 }
 
 #[test]
+fn a_mail_that_cannot_be_taken_in_stays_with_the_mail_server() {
+    let project = project("", &[]);
+    std::fs::write(project.path("tidings.db"), "no database").unwrap();
+    let ran = hand_over(&project, &["inbound"], "Subject: x\r\n\r\nx\r\n").expect(75);
+    assert!(ran.stderr.contains("opening the store"), "{}", ran.stderr);
+    project.edit_config("language = \"de\"", "language = \"xx\"");
+    hand_over(&project, &["inbound"], "Subject: x\r\n\r\nx\r\n").expect(75);
+}
+
+#[test]
 fn who_writes_to_leave_has_left_and_a_stranger_changes_nothing() {
     let server = Smtp::start(Manners {
         keeps: true,

@@ -8,7 +8,7 @@ use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt, Rset};
 use lettre::transport::smtp::extension::MailParameter;
 use memchr::memmem;
 
-use super::{Broken, Connection, FINAL_ANSWER};
+use super::{Broken, Connection, FINAL_ANSWER, GOODBYE};
 use crate::deliver::message::Mail;
 use crate::model::Outcome;
 
@@ -114,7 +114,8 @@ impl Connection {
             let _ = step(self.smtp.command(".\r\n"), limit).await;
         }
         if step(self.smtp.command(Rset), limit).await.is_err() {
-            self.smtp.abort().await;
+            // It says goodbye first, to a server that may not listen.
+            let _ = tokio::time::timeout(GOODBYE, self.smtp.abort()).await;
         }
         Ok(Some(refused))
     }

@@ -36,6 +36,9 @@ const FINAL_ANSWER: Duration = Duration::from_secs(600);
 /// word on it).
 const CONNECT: Duration = Duration::from_secs(30);
 
+/// How long a server may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
+
 /// After how many conversations in a row that broke off a server counts as unusable.
 const BREAKS: usize = 3;
 
@@ -181,7 +184,7 @@ impl Session {
     /// Says goodbye.
     pub(super) async fn close(&mut self) {
         if let Some(mut connection) = self.connection.take() {
-            let _ = tokio::time::timeout(Duration::from_secs(5), connection.smtp.quit()).await;
+            let _ = tokio::time::timeout(GOODBYE, connection.smtp.quit()).await;
         }
     }
 }
