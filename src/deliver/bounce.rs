@@ -403,6 +403,28 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_in_is_read_without_a_fault(
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..400),
+            place in 0..600usize,
+            length in 0..40usize,
+        ) {
+            let tokens = tokens();
+            let ours = Ours { tokens: &tokens, domain: "example.org" };
+            // A report with a piece of it replaced by anything.
+            let mut mail = report("failed", "5.1.1", "x", &whole("a.b@example.org")).into_bytes();
+            let place = place.min(mail.len());
+            let end = (place + length).min(mail.len());
+            mail.splice(place..end, bytes.iter().copied());
+            for mail in [&bytes, &mail] {
+                let read = read_inbound(mail, Some("b+x@y"), &ours);
+                let names_nobody = !matches!(read, Inbound::Unsubscribe(_));
+                proptest::prop_assert!(names_nobody);
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_mail_is_nothing() {
         for bytes in [

@@ -187,6 +187,22 @@ fn a_send_that_is_killed_fifty_times_loses_nothing_on_postgresql() {
 }
 
 #[test]
+fn a_send_that_is_killed_at_a_slow_server_leaves_one_for_each_connection_unknown() {
+    let server = Smtp::start(Manners {
+        thinks: Duration::from_millis(40),
+        ..Manners::default()
+    });
+    let addresses = readers(160);
+    let project = project(&server, None, "", &addresses);
+    let send = start(&project, &["send"]);
+    server.wait_for(80);
+    kill(send);
+    finish(&project);
+    let ledger = assert_nothing_lost_and_nothing_twice(&project, &server, &addresses);
+    assert!(ledger.unknown.len() <= SESSIONS, "{}", ledger.unknown.len());
+}
+
+#[test]
 fn a_send_goes_on_when_postgresql_is_restarted() {
     let Some(mut postgres) = Postgres::start() else {
         return;
