@@ -27,9 +27,8 @@ Reads one mail from standard input, as a mail server hands it over, or all new o
 moves to cur. It understands reports of mail that could not be delivered, complaints, and requests to leave; what it does
 not understand it leaves alone.
 
-Postfix, main.cf:       recipient_delimiter = +
-Postfix, aliases:       bounce: \"|tidings inbound --config /etc/tidings/config.toml --recipient $ORIGINAL_RECIPIENT\"
-OpenSMTPD:              action bounces mda \"tidings inbound --recipient %{rcpt}\"")]
+Postfix, master.cf:   tidings unix - n n - - pipe user=tidings argv=tidings inbound --recipient ${original_recipient}
+OpenSMTPD:            action bounces mda \"tidings inbound --recipient %{rcpt}\" user tidings")]
 pub(super) struct Inbound {
     /// The address that the mail came in for
     #[arg(long, value_name = "ADDRESS", conflicts_with = "maildir")]

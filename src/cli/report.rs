@@ -125,10 +125,9 @@ impl RunReport {
             .collect
             .as_ref()
             .is_some_and(|collect| !collect.failures.is_empty());
-        let deliveries = self
-            .delivery
-            .as_ref()
-            .is_some_and(|d| d.deferred + d.failed + d.unknown + d.postponed > 0);
+        let deliveries = self.delivery.as_ref().is_some_and(|d| {
+            d.deferred + d.failed + d.unknown + d.postponed > 0 || !d.stood_in_for.is_empty()
+        });
         if feeds || deliveries {
             super::PARTLY
         } else {
@@ -212,6 +211,24 @@ impl RunReport {
                     "{} refused because of the sender. Look at what the servers say, and at `tidings check`; the readers \
                      get their mail when it is mended.",
                     count(delivered.sender_fault, "delivery was", "deliveries were")
+                );
+            }
+            if delivered.doubtful > 0 {
+                let _ = writeln!(
+                    text,
+                    "{} to be dead, too many to be true: their addresses stay on the list. Look at what the servers say; \
+                     `tidings subscribers suppressed` lists those that were believed.",
+                    count(
+                        delivered.doubtful,
+                        "more address is said",
+                        "more addresses are said"
+                    )
+                );
+            }
+            for why in &delivered.stood_in_for {
+                let _ = writeln!(
+                    text,
+                    "A way out could not be used, and another stood in for it: {why}."
                 );
             }
             for (domain, said) in &delivered.resting {

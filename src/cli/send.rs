@@ -126,8 +126,11 @@ pub(super) async fn send_report(
     };
     match sending.await {
         Ok(Outcome::Accepted) => {}
-        Ok(Outcome::Deferred(answer) | Outcome::Rejected(answer) | Outcome::Unknown(answer)) => {
-            eprintln!("The report to the operator was not taken: {answer}");
+        Ok(Outcome::Deferred(refusal) | Outcome::Rejected(refusal)) => {
+            eprintln!("The report to the operator was not taken: {refusal}");
+        }
+        Ok(Outcome::Unknown(what)) => {
+            eprintln!("Nobody knows whether the report to the operator was taken: {what}");
         }
         Err(error) => eprintln!("The report to the operator could not be sent: {error:#}"),
     }
@@ -198,8 +201,12 @@ async fn test_copy(
                 }
                 super::DONE
             }
-            Outcome::Deferred(answer) | Outcome::Rejected(answer) | Outcome::Unknown(answer) => {
-                eprintln!("The test copy was not taken: {answer}");
+            Outcome::Deferred(refusal) | Outcome::Rejected(refusal) => {
+                eprintln!("The test copy was not taken: {refusal}");
+                super::FAILED
+            }
+            Outcome::Unknown(what) => {
+                eprintln!("Nobody knows whether the test copy was taken: {what}");
                 super::FAILED
             }
         });

@@ -18,7 +18,7 @@ pub(super) enum Store {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The password comes from TIDINGS_STORE_PASSWORD, or from the file that TIDINGS_STORE_PASSWORD_FILE names.
-All of it is copied, or nothing, and the SQLite file stays as it is. Then name the new store in the configuration.")]
+All of it is copied, or nothing. The SQLite file is out of use then: name the new store in the configuration.")]
 pub(super) struct Copy {
     /// The database: postgres://tidings@db.example.org/tidings
     #[arg(long, value_name = "URL")]
@@ -73,7 +73,9 @@ impl Copy {
         let source = Database::open(&config.store, newsletter).await?;
         let database = Database::open(&target, newsletter).await?;
         let bar = bar("Copying", source.count_rows().await?);
-        let copied = source.copy_into(&database, |rows| bar.inc(rows)).await;
+        let copied = source
+            .copy_into(&database, &target.to_string(), |rows| bar.inc(rows))
+            .await;
         bar.finish_and_clear();
         let copied = copied?;
         if self.json {

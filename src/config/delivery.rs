@@ -142,7 +142,14 @@ enum Choice {
 fn relays(table: &mut Table<'_, '_>, wanted: bool, folder: &Path) -> Vec<SmtpOptions> {
     if table.is_list("smtp") {
         let relays = table.list("smtp").into_iter();
-        return relays.filter_map(|relay| smtp(relay, folder)).collect();
+        let relays: Vec<_> = relays.filter_map(|relay| smtp(relay, folder)).collect();
+        if !relays.is_empty() && relays.iter().all(|relay| relay.weight == 0) {
+            table.missing(
+                "smtp.weight",
+                "One server must have some: those with 0 only stand by.",
+            );
+        }
+        return relays;
     }
     let relay = table.table("smtp");
     if relay.exists() || wanted {
@@ -159,9 +166,17 @@ fn domains(table: &mut Table<'_, '_>) -> DomainLimits {
     limits.others = domain_limits(&mut any);
     any.done();
     for (name, mut named) in table.tables("domain") {
-        limits
-            .named
-            .insert(name.to_lowercase(), domain_limits(&mut named));
+        let found = domain_limits(&mut named);
+        // As it stands in addresses.
+        match url::Host::parse(&name) {
+            Ok(url::Host::Domain(domain)) => {
+                limits.named.insert(domain, found);
+            }
+            _ => named.missing(
+                "name",
+                &format!("“{name}” is not a domain name: [delivery.domain.\"example.org\"]."),
+            ),
+        }
         named.done();
     }
     limits
@@ -270,6 +285,12 @@ pub(super) fn smtp(mut table: Table<'_, '_>, folder: &Path) -> Option<SmtpOption
         "token" => Ok(Login::Token),
         _ => Err(format!("“{text}” is not a way to log in")),
     });
+    if login == Some(Login::Token) && user.is_none() {
+        table.missing(
+            "user",
+            "Whom the token is for: user = \"digest@example.org\".",
+        );
+    }
     let certificate = table.text("client_certificate", "A PEM file with our own certificate.");
     let key = table.text(
         "client_key",

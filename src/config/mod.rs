@@ -24,7 +24,7 @@ use toml::de::DeTable;
 pub use delivery::postgres_url;
 pub use problem::{ConfigError, Problem};
 use read::{Problems, Table};
-pub use secret::{Secret, secret};
+pub use secret::{Secret, secret, secret_in};
 
 use crate::collect::FetchOptions;
 use crate::deliver::DeliveryOptions;

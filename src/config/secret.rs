@@ -43,6 +43,14 @@ pub fn secret(name: &str, file: Option<&Path>) -> anyhow::Result<Secret> {
             "there is no secret: set {name} or {name}_FILE, or name a file in the configuration"
         )
     })?;
+    secret_in(path)
+}
+
+/// The secret in that file.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn secret_in(path: &Path) -> anyhow::Result<Secret> {
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("reading the secret in {}", path.display()))?;
     Ok(Secret(text.trim_end_matches(['\r', '\n']).to_owned()))

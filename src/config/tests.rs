@@ -429,3 +429,44 @@ fn one_colour_is_enough_on_any_paper() {
     assert_eq!(theme.dark.unreadable(), []);
     assert_eq!(theme.light.accent.to_string(), "#1d4e89");
 }
+
+#[test]
+fn what_would_silently_do_nothing_in_delivery_is_told() {
+    let base = SMALL.to_owned() + "[delivery]\nmailer = \"smtp\"\n";
+    for (more, key) in [
+        (
+            "[delivery.domain.\"@gmail.com\"]\nat_once = 1\n[delivery.smtp]\nhost = \"a.example\"\n",
+            "name",
+        ),
+        (
+            "[[delivery.smtp]]\nhost = \"a.example\"\nweight = 0\n",
+            "weight",
+        ),
+        (
+            "[delivery.smtp]\nhost = \"a.example\"\nlogin = \"token\"\n",
+            "user",
+        ),
+        (
+            "[delivery.smtp]\nhost = \"a.example\"\nclient_key = \"k\"\n",
+            "client_certificate",
+        ),
+        (
+            "[delivery.smtp]\nhost = \"a.example\"\nsecurity = \"none\"\n",
+            "security",
+        ),
+        (
+            "[[delivery.dkim]]\nselector = \"a b\"\nkey_file = \"k\"\n[delivery.smtp]\nhost = \"a.example\"\n",
+            "selector",
+        ),
+        (
+            "[[delivery.dkim]]\nselector = \"a\"\nkey_file = \"k\"\ndomain = \"example.net\"\n[delivery.smtp]\nhost = \"a.example\"\n",
+            "domain",
+        ),
+    ] {
+        let found = problems(&(base.clone() + more));
+        assert!(
+            found.len() == 1 && found[0].key.ends_with(key),
+            "{more}: {found:?}"
+        );
+    }
+}

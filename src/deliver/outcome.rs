@@ -3,7 +3,7 @@
 //! By the enhanced status code (RFC 3463) where there is one, not by the first digit: a `550` says “no such mailbox” as often as
 //! “I do not like you”, and who takes the second for the first loses subscribers that are well.
 
-use crate::model::{Bounce, Outcome};
+use crate::model::{About, Bounce, Outcome, Refusal};
 
 /// How an outcome is to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,45 +37,43 @@ pub(super) fn judge(outcome: &Outcome) -> Verdict {
         bounce: None,
         domain: Domain::Silent,
     };
+    let sender_fault = |domain| Verdict {
+        bounce: Some(Bounce::SenderFault),
+        domain,
+    };
     match outcome {
         Outcome::Accepted => Verdict {
             bounce: None,
             domain: Domain::Well,
         },
         Outcome::Unknown(_) => silent,
-        Outcome::Deferred(answer) => {
-            let said = Said::parse(answer);
-            if said.is_from_a_provider_about_us() {
-                return Verdict {
-                    bounce: Some(Bounce::SenderFault),
-                    domain: Domain::Refused,
-                };
-            }
-            // A permanent refusal that is tried again is one of the sender, before any recipient was named.
-            if said.code.is_some_and(|code| code >= 500) {
-                return Verdict {
-                    bounce: Some(Bounce::SenderFault),
-                    domain: Domain::Silent,
-                };
-            }
-            Verdict {
-                domain: said.pace(),
-                ..silent
+        Outcome::Deferred(no) => {
+            let said = Said::parse(&no.text);
+            match no.about {
+                About::Ourselves => silent,
+                _ if said.is_from_a_provider_about_us() => sender_fault(Domain::Refused),
+                // Our own mail server does not want this sender, or any mail now; the domain of the reader has no part in it.
+                About::Sender if said.code.is_some_and(|code| code >= 500) => {
+                    sender_fault(Domain::Silent)
+                }
+                About::Sender => silent,
+                About::Recipient | About::Message => Verdict {
+                    domain: said.pace(),
+                    ..silent
+                },
             }
         }
-        Outcome::Rejected(answer) => {
-            let said = Said::parse(answer);
-            if said.is_from_a_provider_about_us() {
-                return Verdict {
-                    bounce: Some(Bounce::SenderFault),
-                    domain: Domain::Refused,
-                };
-            }
-            match said.bounce() {
-                Bounce::SenderFault => Verdict {
-                    bounce: Some(Bounce::SenderFault),
-                    domain: Domain::Suspicious,
-                },
+        Outcome::Rejected(no) => {
+            let said = Said::parse(&no.text);
+            let bounce = match no.about {
+                About::Ourselves => return silent,
+                _ if said.is_from_a_provider_about_us() => return sender_fault(Domain::Refused),
+                About::Sender => Bounce::SenderFault,
+                About::Recipient => said.bounce(),
+                About::Message => said.bounce_after_message(),
+            };
+            match bounce {
+                Bounce::SenderFault => sender_fault(Domain::Suspicious),
                 bounce => Verdict {
                     bounce: Some(bounce),
                     domain: Domain::Silent,
@@ -83,6 +81,13 @@ pub(super) fn judge(outcome: &Outcome) -> Verdict {
             }
         }
     }
+}
+
+/// Whether a temporary refusal is about the one mailbox, so that it counts against it when it lasts.
+pub(super) fn is_about_the_mailbox(no: &Refusal) -> bool {
+    let said = Said::parse(&no.text);
+    no.about == About::Recipient && said.pace() == Domain::Silent && !said.is_policy()
+        || matches!(said.status, Some((4, 2, _))) && no.about != About::Ourselves
 }
 
 /// Judges what a report of a failed delivery says (RFC 3464): its `Status` and its `Diagnostic-Code`.
@@ -106,8 +111,40 @@ struct Said {
     text: String,
 }
 
+/// Words with which servers say that there is no such mailbox.
+const NOBODY: [&str; 14] = [
+    "unknown",
+    "no such",
+    "not exist",
+    "doesn't exist",
+    "mailbox unavailable",
+    "no mailbox",
+    "not found",
+    "invalid recipient",
+    "invalid mailbox",
+    "unrouteable",
+    "no longer",
+    "user disabled",
+    "account disabled",
+    "unbekannt",
+];
+
+/// Words with which servers say that a mailbox is full.
+const FULL: [&str; 3] = ["quota", "mailbox full", "mailbox is full"];
+
 /// Words with which servers refuse a sender and not a mailbox.
-const POLICY: [&str; 15] = [
+const POLICY: [&str; 26] = [
+    "relay",
+    "sender",
+    "verif",
+    "authenticat",
+    "permit",
+    "denied",
+    "not allowed",
+    "unauthori",
+    "content",
+    "suspended",
+    "helo",
     "spam",
     "blocked",
     "blacklist",
@@ -173,18 +210,34 @@ impl Said {
         }
     }
 
+    /// Of a refusal that came after the message: without a status that names the mailbox it is about what we have sent.
+    fn bounce_after_message(&self) -> Bounce {
+        match self.status {
+            Some((5, 1 | 2, _)) => self.bounce(),
+            // Too big for the mailbox, or for the server.
+            Some((5, 3, 4)) => Bounce::Soft,
+            _ if self.is_full() => Bounce::Soft,
+            _ => Bounce::SenderFault,
+        }
+    }
+
+    /// Servers use one code for everything. An address is given up only when they say that there is nobody; who says anything else
+    /// about it may mean us.
     fn bounce_by_words(&self) -> Bounce {
+        if self.is_full() {
+            return Bounce::Soft;
+        }
         if self.is_policy() {
             return Bounce::SenderFault;
         }
-        if self.text.contains("quota") || self.text.contains("full") {
-            return Bounce::Soft;
+        if NOBODY.iter().any(|word| self.text.contains(word)) {
+            return Bounce::Hard;
         }
-        // RFC 5321 4.2.3: mailbox unavailable, user not local, mailbox name not allowed.
-        match self.code {
-            Some(550 | 551 | 553) => Bounce::Hard,
-            _ => Bounce::Soft,
-        }
+        Bounce::Soft
+    }
+
+    fn is_full(&self) -> bool {
+        FULL.iter().any(|word| self.text.contains(word))
     }
 
     fn is_policy(&self) -> bool {
@@ -241,7 +294,11 @@ mod tests {
 
     #[test]
     fn a_refusal_is_judged_by_what_it_is_about() {
-        let rejected = |answer: &str| judge(&Outcome::Rejected(answer.to_owned())).bounce;
+        let no = |about, answer: &str| {
+            let text = answer.to_owned();
+            judge(&Outcome::Rejected(Refusal { about, text })).bounce
+        };
+        let rejected = |answer: &str| no(About::Recipient, answer);
         for (bounce, answers) in [
             (
                 Bounce::Hard,
@@ -272,6 +329,9 @@ mod tests {
                     "554 IP=192.0.2.1 - None/bad reputation. Ask your postmaster for help (NOWL)",
                     "554 5.7.1 Service unavailable; Client host blocked using Spamhaus",
                     "550 Your mail was considered spam",
+                    "550 relay not permitted",
+                    "550 Sender verify failed",
+                    "550 Unknown sender",
                     "550 5.1.8 Sender address rejected: Domain not found",
                 ],
             ),
@@ -280,11 +340,31 @@ mod tests {
                 assert_eq!(rejected(answer), Some(bounce), "{answer}");
             }
         }
+        // After the message the same words mean something else.
+        let after = |answer| no(About::Message, answer);
+        for answer in [
+            "550 Message content rejected",
+            "550 No such luck",
+            "554 5.6.0 no",
+        ] {
+            assert_eq!(after(answer), Some(Bounce::SenderFault), "{answer}");
+        }
+        assert_eq!(after("550 5.1.1 unknown"), Some(Bounce::Hard));
+        assert_eq!(after("552 5.2.2 full"), Some(Bounce::Soft));
+        assert_eq!(
+            no(About::Sender, "550 no such user"),
+            Some(Bounce::SenderFault)
+        );
+        assert_eq!(no(About::Ourselves, "550 no such user"), None);
     }
 
     #[test]
     fn a_domain_that_wants_less_mail_is_told_from_a_mailbox_that_wants_it_later() {
-        let deferred = |answer: &str| judge(&Outcome::Deferred(answer.to_owned()));
+        let no = |about, answer: &str| Refusal {
+            about,
+            text: answer.to_owned(),
+        };
+        let deferred = |answer: &str| judge(&Outcome::Deferred(no(About::Recipient, answer)));
         for (domain, answer) in [
             (
                 Domain::Slow,
@@ -307,10 +387,18 @@ mod tests {
             assert_eq!(deferred(answer).domain, domain, "{answer}");
         }
         assert_eq!(deferred("452 4.2.2 mailbox full").bounce, None);
-        assert_eq!(
-            deferred("553 5.1.8 sender refused").bounce,
-            Some(Bounce::SenderFault)
-        );
+        let refused = judge(&Outcome::Deferred(no(About::Sender, "553 sender refused")));
+        assert_eq!(refused.bounce, Some(Bounce::SenderFault));
+        for (about, answer, counts) in [
+            (About::Recipient, "451 4.3.0 internal error", true),
+            (About::Message, "452 4.2.2 mailbox full", true),
+            (About::Message, "451 4.3.0 internal error", false),
+            (About::Recipient, "451 4.7.1 come back later", false),
+            (About::Sender, "421 4.7.0 too many", false),
+            (About::Ourselves, "no answer within 300 s", false),
+        ] {
+            assert_eq!(is_about_the_mailbox(&no(about, answer)), counts, "{answer}");
+        }
     }
 
     #[test]

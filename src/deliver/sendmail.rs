@@ -9,13 +9,14 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
 use super::message::Mail;
-use crate::model::Outcome;
+use crate::model::{About, Outcome, Refusal};
 
 /// A local program that takes longer than this to queue one mail is stuck.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Exit codes of sysexits.h that mean "never": EX_DATAERR, EX_NOUSER, EX_NOHOST.
-const NEVER: [i32; 3] = [65, 67, 68];
+/// Exit codes of sysexits.h that mean "never": EX_DATAERR, EX_NOHOST, and that there is no such user: EX_NOUSER.
+const NEVER: [i32; 2] = [65, 68];
+const NO_USER: i32 = 67;
 
 /// Makes sure that the program is there.
 pub(super) async fn probe(command: &Path) -> anyhow::Result<()> {
@@ -60,7 +61,11 @@ pub(super) async fn send(command: &Path, mail: &Mail) -> anyhow::Result<Outcome>
     );
     Ok(match output.status.code() {
         Some(0) => Outcome::Accepted,
-        Some(code) if NEVER.contains(&code) => Outcome::Rejected(said),
-        _ => Outcome::Deferred(said),
+        Some(NO_USER) => Outcome::Rejected(Refusal {
+            about: About::Recipient,
+            text: format!("550 5.1.1 {said}"),
+        }),
+        Some(code) if NEVER.contains(&code) => Outcome::Rejected(Refusal::of_ours(said)),
+        _ => Outcome::Deferred(Refusal::of_ours(said)),
     })
 }

@@ -94,6 +94,8 @@ struct Lane {
     /// Until when it is left alone, and for how long it was the last time.
     rest: Option<(Instant, Duration)>,
     suspicions: u32,
+    /// How long one needs, on average.
+    each: Option<Duration>,
     /// The turn of the last one that waits in the queue.
     last_turn: Option<Instant>,
 }
@@ -144,14 +146,16 @@ impl Throttle {
     /// When it is the turn of one more mail to `domain`, of those that wait in the queue.
     pub(super) fn turn(&mut self, domain: &str, now: Instant) -> Instant {
         let limits = self.limits(domain);
-        // A mail takes some tenths of a second where nothing else is known.
-        let by_number = limits.at_once.map(|most| most as f64 * 5.0);
-        let by_rate = limits.per_minute.map(|most| f64::from(most) / 60.0);
-        let a_second = by_rate.or(by_number).unwrap_or(1000.0).max(0.01);
-        let step = Duration::from_secs_f64(1.0 / a_second);
         let Some(lane) = self.lanes.get_mut(domain) else {
             return now;
         };
+        let by_rate = limits
+            .per_minute
+            .map(|most| Duration::from_secs_f64(60.0 / f64::from(most)));
+        let by_number = limits
+            .at_once
+            .map(|most| lane.each.unwrap_or_default() / u32::try_from(most).unwrap_or(u32::MAX));
+        let step = by_rate.max(by_number).unwrap_or_default();
         let turn = lane.last_turn.map_or(now, |last| last.max(now)) + step;
         lane.last_turn = Some(turn);
         turn
@@ -208,6 +212,13 @@ impl Throttle {
         let was_resting = lane.rest.is_some_and(|(until, _)| until > now);
         lane.rest = Some((now + rest, rest));
         (!was_resting).then_some(rest)
+    }
+
+    /// A mail to `domain` took that long.
+    pub(super) fn took(&mut self, domain: &str, took: Duration) {
+        if let Some(lane) = self.lanes.get_mut(domain) {
+            lane.each = Some(lane.each.map_or(took, |each| (each * 7 + took) / 8));
+        }
     }
 
     /// Forgets domains of which nothing is to be remembered: there are as many as subscribers have thought of.

@@ -92,11 +92,49 @@ pub enum Outcome {
     /// Taken.
     Accepted,
     /// Not now (4xx, or a fault on our side of the recipient).
-    Deferred(String),
+    Deferred(Refusal),
     /// Never (5xx for this recipient or this message).
-    Rejected(String),
+    Rejected(Refusal),
     /// The connection died after the message was sent and before it was answered (RFC 1047).
     Unknown(String),
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What it is about.
+    pub about: About,
+    /// In the words of who refused.
+    pub text: String,
+}
+
+/// What a refusal is about: only one of the recipient says anything about an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    /// The sender, before a recipient was named (`MAIL`).
+    Sender,
+    /// The recipient (`RCPT`).
+    Recipient,
+    /// The message, or the recipient when it was known (`DATA` and after it).
+    Message,
+    /// Nothing that a server of the recipient has said: it is between us and our own mail server.
+    Ourselves,
+}
+
+impl Refusal {
+    /// One that nobody else has to answer for.
+    pub fn of_ours(text: impl Into<String>) -> Self {
+        Self {
+            about: About::Ourselves,
+            text: text.into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// What becomes of a delivery of which nobody knows whether it went out: the connection, or the program, died after the message

@@ -23,7 +23,9 @@ mod topic;
 pub use address::{Address, AddressError};
 pub use block::{Block, BlockPlan, Place};
 pub use bounce::{Bounce, Suppression, SuppressionReason};
-pub use delivery::{Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome, UnknownPolicy};
+pub use delivery::{
+    About, Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome, Refusal, UnknownPolicy,
+};
 pub use digest::{Body, Digest, Letter, PersonalLinks, unsubscribe_by_mail};
 pub use edition::{Audience, Edition, EditionId, Section, Window};
 pub use feed::{

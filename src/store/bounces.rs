@@ -53,7 +53,8 @@ impl Store {
             "INSERT INTO bounce (subscriber, edition, kind, at, detail)
              SELECT subscriber, edition, $2, $3, $4 FROM delivery WHERE id = $1
              ON CONFLICT (subscriber, edition) DO UPDATE SET
-                kind = CASE WHEN bounce.kind IN ('hard', 'complaint') THEN bounce.kind ELSE excluded.kind END
+                kind = CASE WHEN bounce.kind IN ('hard', 'complaint') THEN bounce.kind ELSE excluded.kind END,
+                detail = CASE WHEN bounce.kind IN ('hard', 'complaint') THEN bounce.detail ELSE excluded.detail END
              RETURNING subscriber",
         )
         .bind(delivery.0)
@@ -94,6 +95,25 @@ impl Store {
             .await?;
         }
         Ok(true)
+    }
+
+    /// How many mails came back since then because the sender is refused, and what was said about the latest.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sender_faults(&self, since: DateTime<Utc>) -> sqlx::Result<Option<(u64, String)>> {
+        let mut connection = self.connection().await;
+        let row = sqlx::query(
+            "SELECT detail, COUNT(*) OVER () AS n FROM bounce WHERE kind = 'sender-fault' AND at >= $1
+             ORDER BY at DESC, subscriber LIMIT 1",
+        )
+        .bind(since.timestamp())
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let number = u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default();
+        let detail: Option<String> = row.try_get("detail")?;
+        Ok(Some((number, detail.unwrap_or_default())))
     }
 
     /// The delivery of `edition` to the subscriber with that public name.

@@ -1,7 +1,7 @@
 //! A whole store from a SQLite file into PostgreSQL.
 
 use anyhow::Context as _;
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 
 use super::Store;
 
@@ -41,20 +41,23 @@ impl Store {
     /// Copies everything into `target`, a PostgreSQL store with nothing in it yet; all of it, or nothing. `progress` is called with the
     /// number of rows that have been copied.
     ///
-    /// Nobody may write to this store meanwhile.
+    /// Nobody can write to this store meanwhile, and afterwards it is out of use: it says that it is in `name` now.
     ///
     /// # Errors
     /// When this store is no SQLite file, the target is not empty, or a database fails.
     pub async fn copy_into(
         &self,
         target: &Self,
+        name: &str,
         progress: impl Fn(u64),
     ) -> anyhow::Result<Vec<Copied>> {
         anyhow::ensure!(
             self.is_embedded() && !target.is_embedded(),
             "a store can be copied from a SQLite file into PostgreSQL"
         );
+        // Nobody writes to it from now on; when everything has arrived, it is out of use.
         let mut source = self.connection().await;
+        let mut source = source.begin_with(self.engine.dialect.begin).await?;
         let mut connection = target.connection().await;
         let mut tx = target.begin(&mut connection).await?;
         for table in ["item", "subscriber", "edition"] {
@@ -133,7 +136,16 @@ impl Store {
             );
             sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
         }
-        tx.commit().await?;
+        // First the mark: should the program die between the two, there is a store that says where it should have gone, and not two
+        // that both send.
+        sqlx::query("INSERT INTO setting (key, value) VALUES ('moved_to', $1)")
+            .bind(name)
+            .execute(&mut *source)
+            .await?;
+        source.commit().await?;
+        tx.commit().await.with_context(|| {
+            format!("the last step failed; put the store back into use with: sqlite3 FILE \"DELETE FROM setting WHERE key = 'moved_to'\" ({name})")
+        })?;
         Ok(copied)
     }
 

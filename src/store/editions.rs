@@ -129,6 +129,7 @@ impl Store {
                 "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
                  SELECT $2, s.id, $3, 0 FROM subscriber s
                  WHERE s.state = 'confirmed' AND s.cadence = $4
+                 AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key)
                  AND (NOT EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id)
                       OR EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id
                                  AND t.topic IN (SELECT r.value->>'v' FROM {rows})))

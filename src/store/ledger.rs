@@ -96,12 +96,7 @@ impl Store {
     /// When the database fails.
     pub async fn hear(&self, worker: WorkerId, wall: DateTime<Utc>) -> sqlx::Result<()> {
         let mut connection = self.connection().await;
-        if let Some(hold) = self.engine.dialect.hold {
-            sqlx::query(hold)
-                .bind(worker.0)
-                .execute(&mut *connection)
-                .await?;
-        }
+        self.engine.hold(&mut connection, worker.0).await?;
         let mut tx = self.begin(&mut connection).await?;
         sqlx::query(
             "INSERT INTO worker (id, heard_at) VALUES ($1, $2)
@@ -182,6 +177,7 @@ impl Store {
         .bind(worker.0)
         .execute(&mut *tx)
         .await?;
+        self.engine.let_go(&mut tx, worker.0).await?;
         // With something begun it must still be found.
         sqlx::query(
             "DELETE FROM worker WHERE id = $1
@@ -191,6 +187,25 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await
+    }
+
+    /// Gives back what `worker` has claimed and does not know of, because the answer of the database was lost. Only while it has
+    /// nothing that is not begun. Returns how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn give_back(&self, worker: WorkerId) -> sqlx::Result<u64> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let given = sqlx::query(
+            "UPDATE delivery SET state = 'pending', attempts = attempts - 1, worker = NULL
+             WHERE worker = $1 AND state = 'leased' AND begun = 0",
+        )
+        .bind(worker.0)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(given.rows_affected())
     }
 
     /// How many deliveries are due at `wall`, the real time.
@@ -311,7 +326,7 @@ impl Store {
         let rows = sqlx::query(sql).bind(&ids).fetch_all(&mut *tx).await?;
         let delivery = |row: &AnyRow| {
             let chosen: Option<String> = row.try_get("language")?;
-            Ok(Delivery {
+            anyhow::Ok(Delivery {
                 id: DeliveryId(row.try_get("id")?),
                 edition: EditionId(row.try_get("edition")?),
                 subscriber: SubscriberId(row.try_get("subscriber")?),
@@ -331,13 +346,29 @@ impl Store {
                 planned_at: super::time(row, "planned_at")?,
             })
         };
-        rows.iter()
-            .map(delivery)
-            .collect::<anyhow::Result<_>>()
-            .map(Some)
+        let mut deliveries = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match delivery(row) {
+                Ok(delivery) => deliveries.push(delivery),
+                // One that no mail can be sent to must not stand in the way of all others.
+                Err(error) => {
+                    sqlx::query(
+                        "UPDATE delivery SET state = 'failed', ended_at = $2, answer = $3, worker = NULL WHERE id = $1",
+                    )
+                    .bind(row.try_get::<i64, _>("id")?)
+                    .bind(wall.timestamp())
+                    .bind(format!("its subscriber cannot be read: {error:#}"))
+                    .execute(&mut *tx)
+                    .await?;
+                }
+            }
+        }
+        Ok(Some(deliveries))
     }
 
     /// Writes a step of `worker`; on the disk when it returns. Nothing is sent that was not begun.
+    ///
+    /// Writing it twice is as good as once: the answer to the first may have been lost.
     ///
     /// Returns those of `step.begin` that may be sent. The others are not its own any more, or their subscribers have left
     /// or must not be mailed.
@@ -421,7 +452,7 @@ impl Store {
                 due_at = CASE r.value->>'state' WHEN 'deferred' THEN CAST(r.value->>'at' AS BIGINT) ELSE due_at END,
                 ended_at = CASE WHEN r.value->>'state' NOT IN ('begun', 'deferred') THEN CAST(r.value->>'at' AS BIGINT) END
              FROM {{rows}} WHERE delivery.id = CAST(r.value->>'id' AS BIGINT) AND delivery.worker = $2
-             AND (r.value->>'state' <> 'begun' OR delivery.state = 'leased' AND delivery.begun = 0 AND {WELCOME})
+             AND (r.value->>'state' <> 'begun' OR delivery.state = 'leased' AND {WELCOME})
              RETURNING delivery.id, delivery.begun"
         ));
         let written = sqlx::query(sql)

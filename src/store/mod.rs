@@ -52,7 +52,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Row as _, Transac
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::model::TokenKey;
-use engine::{Engine, create_private};
+use engine::{DECIDING, Engine, create_private};
 
 pub use copy::Copied;
 pub use deliveries::{DeliveryDetail, EditionSummary};
@@ -129,7 +129,7 @@ impl Store {
     pub async fn revive(&self) -> anyhow::Result<()> {
         let mut connection = self.connection.lock().await;
         if connection.ping().await.is_err() {
-            *connection = self.engine.connect().await?;
+            *connection = self.engine.reconnect().await?;
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ impl Store {
     /// When the database fails.
     pub async fn ask_to_decide(&self) -> sqlx::Result<bool> {
         let mut connection = self.connection().await;
-        self.engine.ask_to_decide(&mut connection).await
+        self.engine.hold(&mut connection, DECIDING).await
     }
 
     /// A store holds one newsletter: its subscribers have agreed to get that one, and no other.
@@ -161,6 +161,15 @@ impl Store {
             known = sqlx::query_scalar(owner)
                 .fetch_optional(&mut *connection)
                 .await?;
+        }
+        let moved: Option<String> =
+            sqlx::query_scalar("SELECT value FROM setting WHERE key = 'moved_to'")
+                .fetch_optional(&mut *connection)
+                .await?;
+        if let Some(moved) = moved {
+            anyhow::bail!(
+                "it was copied into {moved}, and is out of use since then: name that one in the configuration (store.url)"
+            );
         }
         let known = known.unwrap_or_default();
         anyhow::ensure!(

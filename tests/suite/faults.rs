@@ -461,12 +461,16 @@ fn a_store_moves_into_postgresql_in_the_middle_of_a_send() {
         found.next().unwrap()["rows"].as_u64().unwrap()
     };
     assert_eq!((rows("subscriber"), rows("delivery")), (1_000, 1_000));
-    let ran = project.run(&["store", "copy", "--to", &url]).expect(1);
-    assert!(
-        ran.stderr.contains("there is something in it already"),
-        "{}",
-        ran.stderr
-    );
+    // Two stores that both send would send everything twice.
+    for command in [
+        &["send"][..],
+        &["subscribers", "list"],
+        &["inbound", "--maildir", "x"],
+        &["store", "copy", "--to", &url],
+    ] {
+        let ran = project.run(command).expect(1);
+        assert!(ran.stderr.contains("out of use"), "{}", ran.stderr);
+    }
     project.edit_config("[[feed]]", &format!("[store]\nurl = \"{url}\"\n[[feed]]"));
     // A new subscriber gets a number of their own.
     project
@@ -511,7 +515,12 @@ fn a_server_that_is_gone_is_stood_in_for() {
     let addresses = readers(100);
     let tables = [(&servers[0], "weight = 1"), (&servers[1], "weight = 0")];
     let project = relayed(&tables, "", &addresses);
-    project.run(&["send"]).expect(0).silent();
+    let ran = project.run(&["send"]).expect(3);
+    assert!(
+        ran.stderr.contains("another stood in for it"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(servers.each_ref().map(Smtp::messages), [0, 100]);
 }
 
@@ -556,4 +565,76 @@ fn letters_beyond_ascii_reach_a_mailbox_where_the_server_takes_them() {
             pipelining
         );
     }
+}
+
+#[test]
+fn a_domain_with_a_limit_holds_up_no_other_and_all_of_it_is_sent() {
+    let server = Smtp::start(Manners {
+        thinks: Duration::from_millis(5),
+        ..Manners::default()
+    });
+    let mut addresses = Vec::new();
+    for domain in ["one", "two", "three"] {
+        addresses.extend((0..150).map(|n| format!("r{n}@{domain}.example")));
+    }
+    // They come last in the queue.
+    addresses.extend(readers(200));
+    let limits: String = ["one", "two", "three"]
+        .iter()
+        .map(|domain| {
+            format!("[delivery.domain.\"{domain}.example\"]\nat_once = 1\nper_minute = 6000\n")
+        })
+        .collect();
+    let project = project(&server, None, &limits, &addresses);
+    project.run(&["send"]).expect(0).silent();
+    let ledger = assert_nothing_lost_and_nothing_twice(&project, &server, &addresses);
+    assert_eq!(ledger.count("sent"), 650, "none is left behind in silence");
+}
+
+#[test]
+fn a_server_that_loses_count_is_not_believed() {
+    let server = Smtp::start(Manners::default());
+    let mut addresses = vec!["refusedslow-1@r.example".to_owned()];
+    addresses.extend(readers(30));
+    let project = project(&server, None, "", &addresses);
+    project.run(&["send"]);
+    for reader in readers(30) {
+        assert_eq!(server.taken().get(&reader), Some(&1), "{reader}");
+    }
+    assert_eq!(Ledger::of(&project).count("sent"), 30);
+}
+
+#[test]
+fn a_server_that_refuses_the_sender_costs_nobody_their_subscription() {
+    let server = Smtp::start(Manners::default());
+    let addresses: Vec<String> = (0..60)
+        .map(|n| format!("norelay-{n}@d{n}.example"))
+        .collect();
+    let project = project(&server, None, "", &addresses);
+    let ran = project.run(&["send"]);
+    assert!(
+        ran.stderr.contains("refused because of the sender")
+            && ran.stderr.contains("the mail server refuses the sender"),
+        "{}",
+        ran.stderr
+    );
+    let suppressed = project.run(&["subscribers", "suppressed", "--json"]).json();
+    assert_eq!(suppressed.as_array().unwrap().len(), 0);
+    // Nor is it asked for each of them.
+    let ledger = Ledger::of(&project);
+    assert_eq!(ledger.count("failed"), 0);
+    assert!(ledger.count("pending") > 0, "{}", ledger.counts);
+}
+
+#[test]
+fn a_server_that_calls_the_whole_list_dead_is_not_believed() {
+    let server = Smtp::start(Manners::default());
+    let addresses: Vec<String> = (0..100)
+        .map(|n| format!("refused-{n}@d{n}.example"))
+        .collect();
+    let project = project(&server, None, "", &addresses);
+    let ran = project.run(&["send"]).expect(3);
+    assert!(ran.stderr.contains("too many to be true"), "{}", ran.stderr);
+    let suppressed = project.run(&["subscribers", "suppressed", "--json"]).json();
+    assert_eq!(suppressed.as_array().unwrap().len(), 20);
 }

@@ -137,6 +137,9 @@ fn a_signature_holds_for_other_verifiers_and_breaks_with_a_byte_of_the_way_out()
         .filter(|(name, _)| name.contains("._domainkey."))
         .collect();
     assert_eq!(records.len(), 2, "{check}");
+    for what in ["spf", "dmarc"] {
+        assert_eq!(found(&check, what).len(), 1, "{check}");
+    }
     let dns = project.path("dns.json");
     std::fs::write(&dns, serde_json::to_string(&records).unwrap()).unwrap();
 

@@ -127,22 +127,12 @@ pub(super) async fn look(
         Err(error) => return vec![Finding::bad("dns", format!("{error:#}"))],
     };
     let from = config.newsletter.from.domain();
-    let returns = config
-        .delivery
-        .returns
-        .as_ref()
-        .unwrap_or(&config.newsletter.from)
-        .domain();
+    let returns = envelope_domain(config);
     let mut findings = vec![spf(&dns, config, returns).await];
     for key in keys {
         findings.push(dkim(&dns, key).await);
     }
-    let is_aligned = |domain: &str| {
-        domain == from
-            || domain.ends_with(&format!(".{from}"))
-            || from.ends_with(&format!(".{domain}"))
-    };
-    if keys.is_empty() && !is_aligned(returns) {
+    if keys.is_empty() && !is_related(returns, from) {
         findings.push(Finding::bad(
             "alignment",
             format!(
@@ -163,14 +153,36 @@ pub(super) async fn look(
     }
     if let MailerOptions::Smtp(relays) = &config.delivery.mailer {
         for relay in relays {
-            findings.extend(pointer(&dns, &relay.host).await);
+            findings.extend(pointer(&dns, &relay.host, is_related(&relay.host, from)).await);
         }
     }
     findings
 }
 
-/// Whether the domain of the envelope says who may send for it.
-async fn spf(dns: &Dns, config: &Config, domain: &str) -> Finding {
+/// What belongs into the DNS whatever is there already, as far as that can be said without asking.
+pub(super) fn records(config: &Config) -> Vec<Finding> {
+    let domain = envelope_domain(config);
+    vec![
+        Finding::good(
+            "spf",
+            format!("{domain} must say who may send for it: add all other servers that do, and your provider's include"),
+        )
+        .with(spf_record(config, domain)),
+        Finding::good(
+            "dmarc",
+            "what to do with mail that only pretends; go on to p=reject when the reports are well".to_owned(),
+        )
+        .with(dmarc_record(config)),
+    ]
+}
+
+/// The domain of the sender on the envelope.
+fn envelope_domain(config: &Config) -> &str {
+    let returns = config.delivery.returns.as_ref();
+    returns.unwrap_or(&config.newsletter.from).domain()
+}
+
+fn spf_record(config: &Config, domain: &str) -> DnsRecord {
     let relays = match &config.delivery.mailer {
         MailerOptions::Smtp(relays) => relays.as_slice(),
         _ => &[],
@@ -180,10 +192,36 @@ async fn spf(dns: &Dns, config: &Config, domain: &str) -> Finding {
         .filter(|relay| relay.host.parse::<IpAddr>().is_err())
         .map(|relay| format!(" a:{}", relay.host))
         .collect();
-    let record = DnsRecord {
+    DnsRecord {
         name: domain.to_owned(),
-        value: format!("v=spf1 mx{hosts} -all"),
+        // Not -all: who copies it may have forgotten a server.
+        value: format!("v=spf1 mx{hosts} ~all"),
+    }
+}
+
+fn dmarc_record(config: &Config) -> DnsRecord {
+    DnsRecord {
+        name: format!("_dmarc.{}", config.newsletter.from.domain()),
+        value: format!(
+            "v=DMARC1; p=none; rua=mailto:{}",
+            config.newsletter.reply_to.as_str()
+        ),
+    }
+}
+
+/// Whether two domains have an owner in common, as far as their names tell (RFC 9989 4.4: relaxed alignment).
+fn is_related(one: &str, other: &str) -> bool {
+    let below = |one: &str, other: &str| one.ends_with(&format!(".{other}"));
+    let owner = |domain: &str| {
+        let labels: Vec<&str> = domain.rsplit('.').take(2).collect();
+        labels.join(".")
     };
+    one == other || below(one, other) || below(other, one) || owner(one) == owner(other)
+}
+
+/// Whether the domain of the envelope says who may send for it.
+async fn spf(dns: &Dns, config: &Config, domain: &str) -> Finding {
+    let record = spf_record(config, domain);
     let texts = match dns.texts(domain).await {
         Ok(texts) => texts,
         Err(error) => return Finding::bad("spf", format!("{error:#}")),
@@ -274,13 +312,7 @@ async fn dkim(dns: &Dns, key: &DnsRecord) -> Finding {
 
 /// Whether the domain of the sender says what to do with mail that is not from it.
 async fn dmarc(dns: &Dns, config: &Config, from: &str) -> Finding {
-    let record = DnsRecord {
-        name: format!("_dmarc.{from}"),
-        value: format!(
-            "v=DMARC1; p=none; rua=mailto:{}",
-            config.newsletter.reply_to.as_str()
-        ),
-    };
+    let record = dmarc_record(config);
     for domain in tree(from) {
         let texts = match dns.texts(&format!("_dmarc.{domain}")).await {
             Ok(texts) => texts,
@@ -378,7 +410,7 @@ async fn exchange(dns: &Dns, what: &str, domain: &str) -> Finding {
 
 /// Whether the addresses of a mail server have names, and these names the addresses (RFC 1912 2.1). A relay of a provider may send
 /// from others; then that is its business.
-async fn pointer(dns: &Dns, host: &str) -> Vec<Finding> {
+async fn pointer(dns: &Dns, host: &str, is_ours: bool) -> Vec<Finding> {
     let addresses = match host.parse::<IpAddr>() {
         Ok(address) => Ok(vec![address]),
         Err(_) => dns.addresses(host).await,
@@ -401,7 +433,7 @@ async fn pointer(dns: &Dns, host: &str) -> Vec<Finding> {
             }
             Ok((None, names))
         };
-        findings.push(match confirmed.await {
+        let finding = match confirmed.await {
             Err(error) => Finding::bad("ptr", format!("{error:#}")),
             Ok((Some(name), _)) => Finding::good("ptr", format!("{address} is {name}")),
             Ok((None, names)) if names.is_empty() => Finding::bad(
@@ -415,6 +447,11 @@ async fn pointer(dns: &Dns, host: &str) -> Vec<Finding> {
                     names.join(", ")
                 ),
             ),
+        };
+        // What a provider takes mail with need not be what it sends with.
+        findings.push(Finding {
+            well: finding.well || !is_ours,
+            ..finding
         });
     }
     findings

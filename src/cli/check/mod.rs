@@ -212,7 +212,11 @@ impl Check {
         }
         let key =
             |key: DnsRecord| Finding::good("dkim", "belongs into the DNS:".to_owned()).with(key);
-        keys.into_iter().map(key).collect()
+        let mut findings: Vec<Finding> = keys.into_iter().map(key).collect();
+        if self.offline {
+            findings.extend(dns::records(config));
+        }
+        findings
     }
 }
 
@@ -239,6 +243,16 @@ async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> 
                 "{} in the configuration but unsubscribed; `tidings subscribers add --confirmed ADDRESS` brings them back",
                 count(left, "is", "are")
             )));
+    }
+    let week = line::wall() - chrono::TimeDelta::days(7);
+    if let Some((number, said)) = store.sender_faults(week).await? {
+        findings.push(Finding::bad(
+            "bounces",
+            format!(
+                "{} back in the last seven days because the sender is refused, the latest with: {said}",
+                count(number, "mail came", "mails came")
+            ),
+        ));
     }
     let stranded = line::stranded(config, store).await?;
     if stranded > 0 {

@@ -12,8 +12,8 @@ use tokio::sync::watch;
 
 use super::report::{CadenceReport, Decision, RunReport};
 use super::terminal::bar;
-use crate::config::{Config, secret};
-use crate::deliver::{self, Delivered, Job, Mailer, Sender, Signer};
+use crate::config::{Config, secret, secret_in};
+use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions, Sender, Signer};
 use crate::model::{Audience, Edition, TokenKey, Window};
 use crate::render;
 use crate::schedule::{self, Due};
@@ -202,9 +202,15 @@ pub(super) async fn send_due(
 
 /// The way out that the configuration names, with its passwords.
 pub(super) fn mailer(config: &Config) -> anyhow::Result<Mailer> {
+    let is_one =
+        !matches!(&config.delivery.mailer, MailerOptions::Smtp(relays) if relays.len() > 1);
     Mailer::new(&config.delivery.mailer, |relay| {
-        secret("TIDINGS_SMTP_PASSWORD", relay.password_file.as_deref())
-            .with_context(|| format!("the password for the mail server {}", relay.host))
+        let password = match &relay.password_file {
+            // Of several servers each gets its own, and not that of the environment, which is for one.
+            Some(file) if !is_one => secret_in(file),
+            file => secret("TIDINGS_SMTP_PASSWORD", file.as_deref()),
+        };
+        password.with_context(|| format!("the password for the mail server {}", relay.host))
     })
 }
 

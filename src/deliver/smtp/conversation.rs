@@ -6,11 +6,12 @@ use std::time::Duration;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt, Rset};
 use lettre::transport::smtp::extension::MailParameter;
+use lettre::transport::smtp::response::Response;
 use memchr::memmem;
 
 use super::{Broken, Connection, FINAL_ANSWER, GOODBYE};
 use crate::deliver::message::Mail;
-use crate::model::Outcome;
+use crate::model::{About, Outcome, Refusal};
 
 /// The commands before a message, as one piece of text.
 struct Envelope(MailFrom, Rcpt);
@@ -31,20 +32,19 @@ impl Connection {
         let mut parameters = Vec::new();
         if !(mail.from.as_str().is_ascii() && mail.to.as_str().is_ascii()) {
             if !self.smtputf8 {
-                return Ok(Outcome::Rejected(
-                    "the mail server takes no addresses with letters like these (no SMTPUTF8)"
-                        .into(),
-                ));
+                return Ok(Outcome::Rejected(Refusal::of_ours(
+                    "the mail server takes no addresses with letters like these (no SMTPUTF8)",
+                )));
             }
             parameters.push(MailParameter::SmtpUtfEight);
         }
         if let Some(most) = self.size {
             if mail.bytes.len() > most {
                 // Nothing that comes later will be smaller, but the limit is the relay's, not the reader's.
-                return Ok(Outcome::Deferred(format!(
+                return Ok(Outcome::Deferred(Refusal::of_ours(format!(
                     "the mail server takes {most} bytes at most, and the mail has {}",
                     mail.bytes.len()
-                )));
+                ))));
             }
             parameters.push(MailParameter::Size(mail.bytes.len()));
         }
@@ -64,60 +64,111 @@ impl Connection {
             Err(what) => return Err(Broken::Before(what)),
         };
         match step(self.smtp.command(text), FINAL_ANSWER).await {
-            Ok(Ok(())) => Ok(Outcome::Accepted),
-            Ok(Err(said)) => Ok(said.outcome()),
+            Ok(Ok(said)) if said.is_done() => Ok(Outcome::Accepted),
+            // Some other yes is the answer to something else: we have lost count.
+            Ok(Ok(said)) => Err(Broken::After(said.out_of_turn())),
+            Ok(Err(no)) => Ok(no.outcome(About::Message)),
             Err(Broken::Before(what) | Broken::After(what)) => Err(Broken::After(what)),
         }
     }
 
     /// The commands before the message. Returns the outcome when one of them is refused.
+    ///
+    /// A conversation in which an answer is missing, or is not one to what was asked, is broken: whoever goes on would take the
+    /// answers about one mail for those about the next.
     async fn announce(
         &mut self,
         from: MailFrom,
         to: Rcpt,
         limit: Duration,
     ) -> Result<Option<Outcome>, Broken> {
-        let (sender, recipient, data) = if self.pipelining {
-            // One trip for all three (RFC 2920 3.1).
-            let sender = step(self.smtp.command(Envelope(from, to)), limit).await?;
-            let recipient = step(self.smtp.read_response(), limit).await?;
-            (
-                sender,
-                recipient,
-                Some(step(self.smtp.read_response(), limit).await?),
-            )
-        } else {
-            let sender = step(self.smtp.command(from), limit).await?;
-            let recipient = match sender {
-                Ok(()) => step(self.smtp.command(to), limit).await?,
-                Err(_) => Ok(()),
+        if !self.pipelining {
+            if let Err(no) = done(step(self.smtp.command(from), limit).await?)? {
+                return self
+                    .refused(no, About::Sender, false, limit)
+                    .await
+                    .map(Some);
+            }
+            if let Err(no) = done(step(self.smtp.command(to), limit).await?)? {
+                return self
+                    .refused(no, About::Recipient, false, limit)
+                    .await
+                    .map(Some);
+            }
+            return match go_on(step(self.smtp.command(Data), limit).await?)? {
+                Ok(()) => Ok(None),
+                Err(no) => self
+                    .refused(no, About::Message, false, limit)
+                    .await
+                    .map(Some),
             };
-            let data = match (&sender, &recipient) {
-                (Ok(()), Ok(())) => Some(step(self.smtp.command(Data), limit).await?),
-                _ => None,
-            };
-            (sender, recipient, data)
-        };
-        let waits_for_message = matches!(data, Some(Ok(())));
-        let refused = match (sender, recipient) {
-            // A refused sender is our fault, not the subscriber's: try again when it is mended.
-            (Err(said), _) => Outcome::Deferred(said.text),
-            (Ok(()), Err(said)) => said.outcome(),
-            (Ok(()), Ok(())) => match data {
-                Some(Err(said)) => said.outcome(),
-                _ => return Ok(None),
-            },
-        };
-        if waits_for_message {
-            // The server waits for a message that nobody is to get; without one it must say no (RFC 2920 3.1). A server that
-            // says yes has taken an empty mail for nobody.
-            let _ = step(self.smtp.command(".\r\n"), limit).await;
         }
-        if step(self.smtp.command(Rset), limit).await.is_err() {
+        // One trip for all three (RFC 2920 3.1).
+        let sender = done(step(self.smtp.command(Envelope(from, to)), limit).await?)?;
+        if let Err(no) = &sender
+            && no.is_goodbye()
+        {
+            // It closes the connection, and answers nothing more.
+            return Ok(Some(no.clone().outcome(About::Sender)));
+        }
+        let recipient = done(step(self.smtp.read_response(), limit).await?)?;
+        if let (Ok(()), Err(no)) = (&sender, &recipient)
+            && no.is_goodbye()
+        {
+            return Ok(Some(no.clone().outcome(About::Recipient)));
+        }
+        let data = go_on(step(self.smtp.read_response(), limit).await?)?;
+        let waits = data.is_ok();
+        let (no, about) = match (sender, recipient, data) {
+            (Err(no), ..) => (no, About::Sender),
+            (Ok(()), Err(no), _) => (no, About::Recipient),
+            (Ok(()), Ok(()), Err(no)) => (no, About::Message),
+            (Ok(()), Ok(()), Ok(())) => return Ok(None),
+        };
+        self.refused(no, about, waits, limit).await.map(Some)
+    }
+
+    /// Takes back what was said about a message that will not be sent, so that the connection can be used for the next. `waits`: the
+    /// server waits for the message all the same.
+    async fn refused(
+        &mut self,
+        no: No,
+        about: About,
+        waits: bool,
+        limit: Duration,
+    ) -> Result<Outcome, Broken> {
+        let mut in_order = !no.is_goodbye();
+        if in_order && waits {
+            // Without a message it must say no (RFC 2920 3.1). A server that says yes has taken an empty mail for nobody.
+            in_order = step(self.smtp.command(".\r\n"), limit).await.is_ok();
+        }
+        if in_order {
+            let reset = step(self.smtp.command(Rset), limit).await;
+            in_order = matches!(reset, Ok(Ok(said)) if said.is_done());
+        }
+        if !in_order {
             // It says goodbye first, to a server that may not listen.
             let _ = tokio::time::timeout(GOODBYE, self.smtp.abort()).await;
         }
-        Ok(Some(refused))
+        Ok(no.outcome(about))
+    }
+}
+
+/// The answer to a command, which must be “done” (2xx) or a refusal.
+fn done(answer: Result<Yes, No>) -> Result<Result<(), No>, Broken> {
+    match answer {
+        Ok(said) if said.is_done() => Ok(Ok(())),
+        Ok(said) => Err(Broken::Before(said.out_of_turn())),
+        Err(no) => Ok(Err(no)),
+    }
+}
+
+/// The answer to `DATA`, which must be “go on” (354) or a refusal.
+fn go_on(answer: Result<Yes, No>) -> Result<Result<(), No>, Broken> {
+    match answer {
+        Ok(said) if said.0 == 354 => Ok(Ok(())),
+        Ok(said) => Err(Broken::Before(said.out_of_turn())),
+        Err(no) => Ok(Err(no)),
     }
 }
 
@@ -143,32 +194,57 @@ fn wire_form(bytes: &[u8]) -> Result<String, String> {
     Ok(wire)
 }
 
+/// The code of an answer that is no refusal.
+#[derive(Debug, Clone, Copy)]
+struct Yes(u16);
+
+impl Yes {
+    fn is_done(self) -> bool {
+        (200..300).contains(&self.0)
+    }
+
+    fn out_of_turn(self) -> String {
+        format!("the server answered {} out of turn", self.0)
+    }
+}
+
 /// What a server said when it did not say yes.
+#[derive(Debug, Clone)]
 struct No {
     permanent: bool,
     text: String,
 }
 
 impl No {
-    fn outcome(self) -> Outcome {
-        if self.permanent {
-            Outcome::Rejected(self.text)
+    /// Whether the server closes the connection (RFC 5321 3.8).
+    fn is_goodbye(&self) -> bool {
+        self.text.starts_with("421")
+    }
+
+    fn outcome(self, about: About) -> Outcome {
+        let refusal = Refusal {
+            about,
+            text: self.text,
+        };
+        // A refused sender is our fault, not the subscriber's: it is tried again when that is mended.
+        if self.permanent && about != About::Sender {
+            Outcome::Rejected(refusal)
         } else {
-            Outcome::Deferred(self.text)
+            Outcome::Deferred(refusal)
         }
     }
 }
 
-async fn step<T>(
-    work: impl Future<Output = Result<T, Error>>,
+async fn step(
+    work: impl Future<Output = Result<Response, Error>>,
     limit: Duration,
-) -> Result<Result<(), No>, Broken> {
+) -> Result<Result<Yes, No>, Broken> {
     match tokio::time::timeout(limit, work).await {
         Err(_) => Err(Broken::Before(format!(
             "no answer within {} s",
             limit.as_secs()
         ))),
-        Ok(Ok(_)) => Ok(Ok(())),
+        Ok(Ok(response)) => Ok(Ok(Yes(u16::from(response.code())))),
         Ok(Err(error)) => match error.status() {
             Some(code) => Ok(Err(No {
                 permanent: error.is_permanent(),

@@ -25,7 +25,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::mailer::{Login, Security, SmtpOptions};
 use super::message::Mail;
 use crate::config::Secret;
-use crate::model::Outcome;
+use crate::model::{About, Outcome, Refusal};
 use stream::ImplicitTls;
 
 /// How long the answer to a whole message may take. RFC 5321 4.5.3.2.6 asks for ten minutes: who gives up
@@ -143,7 +143,13 @@ impl Session {
         }
         let reused = self.connection.is_some();
         let mut result = self.send_once(mail).await?;
-        if reused && matches!(result, Err(Broken::Before(_))) {
+        // The goodbye of a server that has waited too long for us says nothing about this mail.
+        let is_stale = match &result {
+            Err(Broken::Before(_)) => true,
+            Ok(Outcome::Deferred(no)) => no.about == About::Sender && no.text.starts_with("421"),
+            _ => false,
+        };
+        if reused && is_stale {
             result = self.send_once(mail).await?;
         }
         match result {
@@ -158,7 +164,7 @@ impl Session {
                     self.breaks = 0;
                     anyhow::bail!("{}: {what}", self.relay.name());
                 }
-                Ok(Outcome::Deferred(what))
+                Ok(Outcome::Deferred(Refusal::of_ours(what)))
             }
         }
     }
@@ -174,7 +180,7 @@ impl Session {
         let result = connection.converse(mail, self.relay.options.timeout).await;
         self.sent_on_connection += 1;
         // A connection that broke, or that the server is closing (421), is not used again.
-        let closing = matches!(&result, Ok(Outcome::Deferred(said)) if said.starts_with("421"));
+        let closing = matches!(&result, Ok(Outcome::Deferred(no)) if no.text.starts_with("421"));
         if result.is_ok() && !closing && !connection.smtp.has_broken() {
             self.connection = Some(connection);
         }

@@ -1,14 +1,14 @@
 //! Which delivery goes next, and which way.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
 use super::super::throttle::Gate;
 use super::record::is_expired;
 use super::{Line, Run, depth};
-use crate::model::{Delivery, Outcome};
+use crate::model::{Delivery, Outcome, Refusal};
 
 /// How many deliveries to one domain wait here for their turn; more go back into the queue until it comes.
 const WAITING: usize = 100;
@@ -27,9 +27,9 @@ impl Run {
                 break;
             };
             if is_expired(&delivery, self.clock.at(now), self.retry_for) {
-                let outcome = Outcome::Rejected(
-                    "its time had passed before it could be sent (`delivery.retry_for`)".to_owned(),
-                );
+                let outcome = Outcome::Rejected(Refusal::of_ours(
+                    "its time had passed before it could be sent (`delivery.retry_for`)",
+                ));
                 self.record(&delivery, outcome, None);
                 continue;
             }
@@ -55,10 +55,11 @@ impl Run {
                     if *before <= WAITING {
                         put_off.push_back(delivery);
                     } else {
-                        let turn = self.throttle.turn(delivery.address.domain(), now);
+                        // A second more: the store counts in whole ones.
+                        let turn = self.throttle.turn(delivery.address.domain(), now)
+                            + Duration::from_secs(1);
                         self.turns = Some(self.turns.map_or(turn, |last| last.max(turn)));
-                        let turn = self.clock.at(turn) + TimeDelta::seconds(1);
-                        self.step.postpone.push((delivery.id, turn));
+                        self.step.postpone.push((delivery.id, self.clock.at(turn)));
                     }
                 }
                 Gate::Rest(until) => {
@@ -69,8 +70,9 @@ impl Run {
                 }
             }
         }
-        put_off.append(&mut self.ready);
-        self.ready = put_off;
+        self.waiting = put_off.len();
+        // Behind those that can go: the next claim is made when few of these are left.
+        self.ready.append(&mut put_off);
         (chosen, wake)
     }
 
@@ -82,29 +84,42 @@ impl Run {
         later: &mut impl FnMut(Instant),
     ) -> Option<usize> {
         let up = |line: &Line| line.rest.is_none_or(|(until, _)| until <= now);
-        let mut turn: Option<(f64, usize)> = None;
-        for stand_by in [false, true] {
-            for (number, route) in self.routes.iter().enumerate() {
-                let on_route = |line: &&Line| line.route == number;
-                if (route.weight == 0) != stand_by || !self.lines.iter().filter(on_route).any(up) {
+        let mut shares: Vec<(bool, f64, usize)> = Vec::new();
+        for (number, route) in self.routes.iter().enumerate() {
+            let on_route = |line: &&Line| line.route == number;
+            if !self.lines.iter().filter(on_route).any(up) {
+                continue;
+            }
+            // One with a limit of its own is passed over until it may have more.
+            if let Some(bucket) = &mut self.buckets[number] {
+                let next = bucket.next(now);
+                if next > now {
+                    later(next);
                     continue;
                 }
-                #[expect(clippy::cast_precision_loss, reason = "a share needs no last digit")]
-                let share = (self.given[number] + 1) as f64 / f64::from(route.weight.max(1));
-                if turn.is_none_or(|(least, _)| share < least) {
-                    turn = Some((share, number));
-                }
             }
-            if turn.is_some() {
-                break;
-            }
+            #[expect(clippy::cast_precision_loss, reason = "a share needs no last digit")]
+            let share = (self.given[number] + 1) as f64 / f64::from(route.weight.max(1));
+            shares.push((route.weight == 0, share, number));
         }
-        let (_, route) = turn?;
-        if let Some(bucket) = &mut self.buckets[route] {
-            let next = bucket.next(now);
-            if next > now {
-                later(next);
-                return None;
+        // Those that stand by come last; else the one that has had the least for its weight.
+        shares.sort_by(|one, other| {
+            (one.0, one.1, one.2)
+                .partial_cmp(&(other.0, other.1, other.2))
+                .unwrap_or(std::cmp::Ordering::Equal)
+        });
+        let (_, share, route) = *shares.first()?;
+        // One that could not take its share has lost it: it does not get all the mail when it is back.
+        for (number, other) in self.routes.iter().enumerate() {
+            let could = shares.iter().any(|(_, _, able)| *able == number);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "shares are small and positive"
+            )]
+            let level = ((share - 1.0).max(0.0) * f64::from(other.weight)) as u64;
+            if !could {
+                self.given[number] = self.given[number].max(level);
             }
         }
         let load = |(number, line): (usize, &Line)| {

@@ -21,6 +21,10 @@ pub struct Delivered {
     pub sender_fault: u64,
     /// Addresses that are not mailed any more, because they do not exist.
     pub dead: u64,
+    /// Refusals that say so too, of which there are too many to be believed: nothing was concluded from them.
+    pub doubtful: u64,
+    /// Ways out that could not be used at any time of the run, while others could.
+    pub stood_in_for: Vec<String>,
     /// What the server said when it said no, without the addresses, and how often.
     pub answers: BTreeMap<String, u64>,
     /// Domains that are left alone for a while, and what their servers said.
@@ -31,7 +35,27 @@ pub struct Delivered {
     pub stopped: bool,
 }
 
+/// How many different answers a report has; servers put numbers of their own into theirs.
+const ANSWERS: usize = 50;
+
 impl Delivered {
+    /// Counts an answer: those that differ only in words with digits, but for the codes at its beginning, are one.
+    pub(super) fn hear(&mut self, answer: &str) {
+        let words = answer.split_whitespace().enumerate().map(|(place, word)| {
+            let is_code = place < 2 && word.chars().all(|c| c.is_ascii_digit() || "-.".contains(c));
+            if is_code || !word.chars().any(|c| c.is_ascii_digit()) {
+                word
+            } else {
+                "…"
+            }
+        });
+        let mut key = words.collect::<Vec<_>>().join(" ");
+        if self.answers.len() >= ANSWERS && !self.answers.contains_key(&key) {
+            key = "other answers".to_owned();
+        }
+        *self.answers.entry(key).or_default() += 1;
+    }
+
     /// How many deliveries have ended, well or not.
     pub fn total(&self) -> u64 {
         self.sent + self.deferred + self.failed + self.unknown

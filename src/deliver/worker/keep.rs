@@ -6,12 +6,22 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::super::outcome::{Domain as Heard, judge};
+use super::record::discreet;
 use super::{Event, Line, Run, depth, patiently};
-use crate::model::{Delivery, DeliveryId};
+use crate::model::{Bounce, Delivery, DeliveryId, Outcome};
 use crate::store::HEARTBEAT;
 
 /// How many deliveries a worker claims at a time.
 const CLAIM: usize = 500;
+
+/// How many deliveries a worker holds at most, with those that wait for their turn.
+const MOST: usize = 20 * CLAIM;
+
+/// How often the queue is looked at for what others gave back, or whose turn has come.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// After how many refusals of the sender in a row, of whichever domains, a mail server counts as one that does not want us.
+const REFUSALS: u32 = 20;
 
 /// How long an outcome waits for others that could be recorded with it, while no session waits for it.
 const GATHER: Duration = Duration::from_millis(1);
@@ -55,11 +65,13 @@ impl Run {
                     }
                     if self.turns.is_none_or(|last| last < now) {
                         // Somebody who shared the work may have died meanwhile.
-                        if self.inherit().await? {
+                        let store = self.store.clone();
+                        let given = patiently(&store, || store.give_back(self.worker)).await?;
+                        if self.inherit().await? || given > 0 {
                             self.drained = false;
                             continue;
                         }
-                        self.delivered.unreachable = None;
+                        self.tell_of_routes();
                         return Ok(());
                     }
                     wake = Some(now + Duration::from_secs(1));
@@ -93,6 +105,14 @@ impl Run {
                 () = &mut patience => return,
             }
         }
+    }
+
+    /// All has been sent. What could not be used meanwhile, and was stood in for, is worth a word.
+    fn tell_of_routes(&mut self) {
+        self.delivered.unreachable = None;
+        let working = |route: usize| self.has_worked[route];
+        let down = self.down.iter().filter(|(route, _)| !working(**route));
+        self.delivered.stood_in_for = down.map(|(_, why)| why.clone()).collect();
     }
 
     /// Lets itself be heard of, so that its leases last.
@@ -129,13 +149,17 @@ impl Run {
 
     /// Claims more when there is little left.
     async fn claim(&mut self) -> anyhow::Result<()> {
-        if self.ready.len() >= CLAIM / 2 || (self.drained && !self.ready.is_empty()) {
+        // Those that wait for their turn are no work for now, and no reason to leave the others in the queue.
+        let movable = self.ready.len().saturating_sub(self.waiting);
+        if movable >= CLAIM / 2 || self.ready.len() >= MOST {
             return Ok(());
         }
-        let idle = self.lines.iter().all(|line| line.held.is_empty());
-        if self.drained && !idle && self.turns.is_none() {
+        let now = Instant::now();
+        let is_idle = self.lines.iter().all(|line| line.held.is_empty());
+        if self.drained && (!is_idle || movable > 0) && now < self.look_again {
             return Ok(());
         }
+        self.look_again = now + LOOK_AGAIN;
         let limit = u32::try_from(CLAIM).unwrap_or(u32::MAX);
         let store = self.store.clone();
         let (worker, wall, language) = (self.worker, self.clock.now(), self.language);
@@ -180,14 +204,19 @@ impl Run {
         match event {
             Event::Ended(number, id, outcome, took) => {
                 let line = &mut self.lines[number];
-                line.rest = None;
+                // What was on its way when the route was found wanting says nothing new.
+                if line.rest.is_some_and(|(until, _)| until <= now) {
+                    line.rest = None;
+                }
                 line.each = match line.each {
                     Duration::MAX => took,
                     each => (each * 7 + took) / 8,
                 };
                 if let Some(delivery) = line.held.remove(&id) {
                     let verdict = judge(&outcome);
+                    self.hear_from_route(number, &outcome, verdict.bounce, now);
                     let domain = delivery.address.domain();
+                    self.throttle.took(domain, took);
                     if self.throttle.end(domain, verdict.domain, now).is_some() {
                         self.rest(&delivery, &outcome);
                     }
@@ -216,8 +245,42 @@ impl Run {
                     None => REST[0],
                 };
                 line.rest = Some((now + rest, rest));
+                let route = line.route;
+                self.given[route] = self.given[route].saturating_sub(1);
+                self.down.insert(route, why.clone());
                 self.delivered.unreachable = Some(why);
             }
+        }
+    }
+
+    /// Takes note of what a mail server does with us. One that refuses the sender whoever the mail is for is not asked again for
+    /// each of a million readers.
+    fn hear_from_route(
+        &mut self,
+        line: usize,
+        outcome: &Outcome,
+        bounce: Option<Bounce>,
+        now: Instant,
+    ) {
+        let route = self.lines[line].route;
+        match (outcome, bounce) {
+            (Outcome::Accepted, _) => {
+                self.has_worked[route] = true;
+                self.refusals[route] = 0;
+            }
+            (Outcome::Deferred(no) | Outcome::Rejected(no), Some(Bounce::SenderFault)) => {
+                self.refusals[route] += 1;
+                if self.refusals[route] >= REFUSALS {
+                    let why = format!("the mail server refuses the sender: {}", discreet(&no.text));
+                    for line in self.lines.iter_mut().filter(|line| line.route == route) {
+                        line.rest = Some((now + REST[1], REST[1]));
+                    }
+                    self.refusals[route] = 0;
+                    self.down.insert(route, why.clone());
+                    self.delivered.unreachable = Some(why);
+                }
+            }
+            _ => {}
         }
     }
 }

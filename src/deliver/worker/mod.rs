@@ -9,7 +9,7 @@ mod delivered;
 mod keep;
 mod record;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,9 @@ use super::mailer::{Mailer, Route, Session};
 use super::message::Sender;
 use super::press::{Press, Unmade};
 use super::throttle::{Bucket, DomainLimits, Throttle};
-use crate::model::{Audience, Delivery, DeliveryId, Digest, Edition, Outcome, UnknownPolicy};
+use crate::model::{
+    Audience, Delivery, DeliveryId, Digest, Edition, Outcome, Refusal, UnknownPolicy,
+};
 use crate::store::{Step, Store, WorkerId};
 pub use delivered::Delivered;
 
@@ -157,8 +159,15 @@ struct Run {
     ready: VecDeque<Delivery>,
     /// What is to be written.
     step: Step,
-    /// The store had no more the last time.
+    /// How many of those wait for their turn, or for others of their domain; they stand at the end.
+    waiting: usize,
+    /// The store had no more the last time, and when to ask it again.
     drained: bool,
+    look_again: Instant,
+    /// Which routes have taken a mail, how often in a row each has refused the sender, and why it could not be used.
+    has_worked: Vec<bool>,
+    refusals: Vec<u32>,
+    down: BTreeMap<usize, String>,
     /// Until when the turns of deliveries come that went back into the queue to wait for them.
     turns: Option<Instant>,
     heard_at: Instant,
@@ -203,14 +212,19 @@ impl Run {
             stop: job.stop,
             given: vec![0; routes.len()],
             buckets: routes.iter().map(bucket).collect(),
-            routes,
             lines,
             sessions,
             events,
             throttle: Throttle::new(job.domains),
             ready: VecDeque::new(),
             step: Step::default(),
+            waiting: 0,
             drained: false,
+            look_again: now,
+            has_worked: vec![false; routes.len()],
+            refusals: vec![0; routes.len()],
+            down: BTreeMap::new(),
+            routes,
             turns: None,
             heard_at: now,
             delivered: Delivered::default(),
@@ -243,11 +257,19 @@ async fn attend<R>(
             // An edition that cannot be rendered must not stand in the way of the next one.
             Err(Unmade::Digest(error)) => {
                 let what = format!("its digest cannot be made: {error:#}");
-                Event::Unmade(number, delivery.id, Outcome::Deferred(what))
+                Event::Unmade(
+                    number,
+                    delivery.id,
+                    Outcome::Deferred(Refusal::of_ours(what)),
+                )
             }
             Err(Unmade::Mail(error)) => {
                 let what = format!("no mail can be made for it: {error:#}");
-                Event::Unmade(number, delivery.id, Outcome::Rejected(what))
+                Event::Unmade(
+                    number,
+                    delivery.id,
+                    Outcome::Rejected(Refusal::of_ours(what)),
+                )
             }
         };
         if events.send(event).is_err() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::super::outcome::is_about_the_mailbox;
 use super::{Delivered, Run};
 use crate::model::{Bounce, Delivery, DeliveryId, DeliveryState, Outcome, UnknownPolicy};
 use crate::store::Record;
@@ -15,7 +16,7 @@ impl Run {
     /// Tells that a domain is left alone from now on.
     pub(super) fn rest(&mut self, delivery: &Delivery, outcome: &Outcome) {
         let said = match outcome {
-            Outcome::Deferred(said) | Outcome::Rejected(said) => discreet(said, delivery),
+            Outcome::Deferred(no) | Outcome::Rejected(no) => discreet(&no.text),
             Outcome::Accepted | Outcome::Unknown(_) => String::new(),
         };
         let domain = delivery.address.domain().to_owned();
@@ -30,7 +31,8 @@ impl Run {
         mut bounce: Option<Bounce>,
     ) {
         let wall = self.clock.now();
-        let was_deferred = matches!(outcome, Outcome::Deferred(_));
+        // Its mailbox has put it off, and not we, our own mail server or a domain that wants less from us.
+        let was_put_off = matches!(&outcome, Outcome::Deferred(no) if is_about_the_mailbox(no));
         let later = |answer, delivered: &mut Delivered| {
             let tries = usize::try_from(delivery.attempts.max(1) - 1).unwrap_or(usize::MAX);
             let minutes = RETRY_MINUTES[tries.min(RETRY_MINUTES.len() - 1)];
@@ -50,13 +52,13 @@ impl Run {
                 (DeliveryState::Sent, wall, None)
             }
             // A refusal of the sender is not the reader's end: they get it when it is mended.
-            Outcome::Rejected(answer) if bounce == Some(Bounce::SenderFault) => {
+            Outcome::Rejected(no) if bounce == Some(Bounce::SenderFault) => {
                 delivered.sender_fault += 1;
-                later(answer, delivered)
+                later(no.text, delivered)
             }
-            Outcome::Rejected(answer) => {
+            Outcome::Rejected(no) => {
                 delivered.failed += 1;
-                (DeliveryState::Failed, wall, Some(answer))
+                (DeliveryState::Failed, wall, Some(no.text))
             }
             Outcome::Unknown(answer) if self.unknown == UnknownPolicy::AtLeastOnce => {
                 later(answer, delivered)
@@ -65,23 +67,29 @@ impl Run {
                 delivered.unknown += 1;
                 (DeliveryState::Unknown, wall, Some(answer))
             }
-            Outcome::Deferred(answer) => {
+            Outcome::Deferred(no) => {
                 if bounce == Some(Bounce::SenderFault) {
                     delivered.sender_fault += 1;
                 }
-                later(answer, delivered)
+                later(no.text, delivered)
             }
         };
-        if state == DeliveryState::Failed && was_deferred && bounce.is_none() {
+        if state == DeliveryState::Failed && was_put_off && bounce.is_none() {
             // Its server has put it off until it was too late.
             bounce = Some(Bounce::Soft);
         }
         if bounce == Some(Bounce::Hard) {
-            delivered.dead += 1;
+            // No list has so many dead addresses: it is we who are refused, in words that we do not know.
+            if is_implausible(delivered.dead + delivered.doubtful, delivered.total()) {
+                delivered.doubtful += 1;
+                bounce = None;
+            } else {
+                delivered.dead += 1;
+            }
         }
-        let answer = answer.map(|answer| discreet(&answer, delivery));
+        let answer = answer.map(|answer| discreet(&answer));
         if let Some(answer) = &answer {
-            *delivered.answers.entry(answer.clone()).or_default() += 1;
+            delivered.hear(answer);
         }
         self.step.records.push(Record {
             id: delivery.id,
@@ -93,9 +101,30 @@ impl Run {
     }
 }
 
-/// What a server said about a delivery, without the address that servers repeat: a report is kept in logs, and must name nobody.
-fn discreet(said: &str, delivery: &Delivery) -> String {
-    said.replace(delivery.address.as_str(), "…")
+/// What a server said, without the addresses that servers repeat, the reader's and that with the token: a report is kept in logs,
+/// and must name nobody.
+pub(super) fn discreet(said: &str) -> String {
+    let belongs = |c: char| !c.is_whitespace() && !"<>()[]{},;:\"'".contains(c);
+    let mut discreet = String::with_capacity(said.len());
+    let mut rest = said;
+    while let Some(at) = rest.find('@') {
+        let start = rest[..at].rfind(|c| !belongs(c)).map_or(0, |place| {
+            place + rest[place..].chars().next().map_or(1, char::len_utf8)
+        });
+        let end = rest[at..]
+            .find(|c| !belongs(c))
+            .map_or(rest.len(), |place| at + place);
+        discreet.push_str(&rest[..start]);
+        discreet.push('…');
+        rest = &rest[end..];
+    }
+    discreet.push_str(rest);
+    discreet
+}
+
+/// Whether so many dead addresses of so many mails cannot be.
+fn is_implausible(dead: u64, mails: u64) -> bool {
+    dead >= 20 && dead * 10 > mails * 3
 }
 
 /// Whether `delivery` is too old to be sent at `moment`: news of the day before yesterday helps nobody.
@@ -110,4 +139,34 @@ fn jittered(seconds: i64, id: DeliveryId) -> i64 {
     // Knuth's multiplicative hash: neighbours are far apart, and the same delivery gets the same.
     let spread = i64::from((id.0 as u32).wrapping_mul(2_654_435_769) >> 16);
     seconds + seconds * (spread - 32_768) / (5 * 32_768)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_calls_a_third_of_the_list_dead_is_not_believed() {
+        for (dead, mails, implausible) in [
+            (19, 19, false),
+            (20, 21, true),
+            (20, 100, false),
+            (40, 100, true),
+        ] {
+            assert_eq!(is_implausible(dead, mails), implausible);
+        }
+    }
+
+    #[test]
+    fn what_servers_say_names_nobody() {
+        for (said, expected) in [
+            ("550 <Anna@Example.org>: unknown", "550 <…>: unknown"),
+            ("550 anna@example.org, bounce+0abc@b.example", "550 …, …"),
+            ("550 no such user", "550 no such user"),
+            ("a@b", "…"),
+            ("grüße@ä ü@", "… …"),
+        ] {
+            assert_eq!(discreet(said), expected);
+        }
+    }
 }

@@ -5,6 +5,8 @@
 //! | word | what the server does |
 //! |-|-|
 //! | `refused` | 550 after RCPT |
+//! | `refusedslow` | 550 after RCPT, wants the message all the same, and refuses that too late |
+//! | `norelay` | 550 after RCPT, in words that mean the sender |
 //! | `full` | 552 5.2.2 after the message |
 //! | `policy` | 550 5.7.26 after the message |
 //! | `later` | 451 after RCPT, each time |
@@ -101,7 +103,10 @@ impl Smtp {
     pub(crate) fn wait_for(&self, messages: usize) {
         let mut account = self.shared.account.lock().unwrap();
         while account.messages < messages {
-            account = self.shared.took.wait(account).unwrap();
+            let limit = Duration::from_secs(60);
+            let (waited, late) = self.shared.took.wait_timeout(account, limit).unwrap();
+            assert!(!late.timed_out(), "{} of {messages} came", waited.messages);
+            account = waited;
         }
     }
 
@@ -148,7 +153,7 @@ fn converse(server: &Shared, stream: TcpStream, manners: Manners) -> std::io::Re
     let mut reader = BufReader::with_capacity(1 << 17, stream.try_clone()?);
     let mut stream = stream;
     stream.write_all(b"220 faulty.example.org ESMTP\r\n")?;
-    let (mut from, mut to) = (String::new(), String::new());
+    let (mut from, mut to, mut slow) = (String::new(), String::new(), false);
     let mut line = String::new();
     loop {
         line.clear();
@@ -174,7 +179,11 @@ fn converse(server: &Shared, stream: TcpStream, manners: Manners) -> std::io::Re
             "RCPT" => {
                 let recipient = address(command);
                 match word(&recipient) {
-                    "refused" => "550 5.1.1 no such user\r\n",
+                    "refused" | "refusedslow" => {
+                        slow = word(&recipient) == "refusedslow";
+                        "550 5.1.1 no such user\r\n"
+                    }
+                    "norelay" => "550 relay not permitted\r\n",
                     "later" => "451 4.3.0 come back later\r\n",
                     "once"
                         if server
@@ -192,6 +201,14 @@ fn converse(server: &Shared, stream: TcpStream, manners: Manners) -> std::io::Re
                         "250 2.1.5 ok\r\n"
                     }
                 }
+            }
+            // Such a server wants a message for nobody, and is slow to see that there is nobody to get it.
+            "DATA" if to.is_empty() && slow => {
+                stream.write_all(b"354 go on\r\n")?;
+                reader.read_line(&mut line)?;
+                std::thread::sleep(Duration::from_millis(1_500));
+                slow = false;
+                "554 5.5.1 no valid recipients\r\n"
             }
             "DATA" if to.is_empty() => "554 5.5.1 no valid recipients\r\n",
             "DATA" => {

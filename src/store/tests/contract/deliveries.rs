@@ -225,6 +225,26 @@ async fn a_worker_that_was_taken_for_dead_sends_nothing_more_and_what_it_knows_c
 }
 
 #[tokio::test]
+async fn a_step_whose_answer_was_lost_can_be_written_again() {
+    let Some((_place, store, _)) = planned(&["a", "b"]).await else {
+        return;
+    };
+    let claimed = claim(&store).await;
+    let both = HashSet::from([claimed[0].id, claimed[1].id]);
+    assert_eq!(begin(&store, &claimed).await, both);
+    assert_eq!(begin(&store, &claimed).await, both);
+    // What was claimed, and the claim never heard of.
+    assert_eq!(store.give_back(WORKER).await.unwrap(), 0, "all is begun");
+    let back = Step {
+        withdraw: ids(&claimed),
+        ..Step::default()
+    };
+    store.record_step(WORKER, &back, now()).await.unwrap();
+    assert_eq!(store.give_back(WORKER).await.unwrap(), 2);
+    assert_eq!(claim(&store).await.len(), 2);
+}
+
+#[tokio::test]
 async fn what_was_begun_and_not_sent_after_all_can_be_begun_again() {
     let Some((_place, store, _)) = planned(&["a", "b"]).await else {
         return;
@@ -357,9 +377,10 @@ async fn an_address_that_does_not_exist_is_mailed_no_more_whoever_brings_it() {
             (suppressed[0].address.as_str(), suppressed[0].reason),
             ("a@example.org", reason)
         );
-        // On the list again, and still not mailed; then somebody says that it is well.
+        // On the list again, and still not mailed: nothing is even planned. Then somebody says that it is well.
         confirmed(&store, &people[..1]).await;
         assert_eq!(next_edition(&store, 1).await.len(), 1);
+        assert_eq!(store.count_deliveries().await.unwrap().cancelled, 0);
         assert!(store.lift_suppression(&people[0].address).await.unwrap());
         assert!(!store.lift_suppression(&people[0].address).await.unwrap());
         assert_eq!(next_edition(&store, 2).await.len(), 2);
