@@ -1,6 +1,7 @@
 //! Digests are made here, each once for all who get it, and mails of them.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
@@ -74,7 +75,10 @@ where
         }
         let load = || self.store.load_edition(&delivery.edition);
         let edition = Arc::new(patiently(&self.store, load).await?);
-        let digest = (self.render)(&edition, &delivery.audience)?;
+        // A fault in a template engine must not end the run for all.
+        let rendering = AssertUnwindSafe(|| (self.render)(&edition, &delivery.audience));
+        let digest = std::panic::catch_unwind(rendering)
+            .map_err(|_| anyhow::anyhow!("rendering it panicked"))??;
         let digest = Arc::new(EncodedDigest::new(&digest));
         digests.insert(key, (edition.clone(), digest.clone()));
         Ok((edition, digest))

@@ -28,10 +28,10 @@ const FIRST_REST: Duration = Duration::from_secs(60);
 const LONGEST_REST: Duration = Duration::from_secs(30 * 60);
 
 /// How long a domain is left alone that refuses the sender.
-const REFUSED_REST: Duration = Duration::from_secs(60 * 60);
+pub(super) const REFUSED_REST: Duration = Duration::from_secs(60 * 60);
 
 /// How many mailboxes in a row must say so before it counts for their domain.
-const SUSPICIONS: u32 = 3;
+pub(super) const SUSPICIONS: u32 = 3;
 
 /// Lets so many pass in a minute, and at most those of one second at once.
 #[derive(Debug)]
@@ -212,6 +212,12 @@ impl Throttle {
         let was_resting = lane.rest.is_some_and(|(until, _)| until > now);
         lane.rest = Some((now + rest, rest));
         (!was_resting).then_some(rest)
+    }
+
+    /// Leaves `domain` alone for so long, because of what came back from it.
+    pub(super) fn leave_alone(&mut self, domain: &str, rest: Duration, now: Instant) {
+        let lane = self.lanes.entry(domain.to_owned()).or_default();
+        lane.rest = Some((now + rest, rest));
     }
 
     /// A mail to `domain` took that long.

@@ -1,5 +1,7 @@
 //! Bounces and complaints, and the addresses that are not mailed any more because of them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row as _};
 
@@ -11,6 +13,9 @@ const SOFT_LIMIT: usize = 3;
 
 /// How long a mailbox must have been in trouble to be given up.
 const PERSISTENT: TimeDelta = TimeDelta::days(14);
+
+/// So many reports say enough.
+const MANY_REPORTS: i64 = 10_000;
 
 /// How long a mail server keeps trying before it reports that a mail bounced: an edition that is older and drew no report has
 /// arrived (RFC 5321 4.5.4.1).
@@ -114,6 +119,36 @@ impl Store {
         let number = u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default();
         let detail: Option<String> = row.try_get("detail")?;
         Ok(Some((number, detail.unwrap_or_default())))
+    }
+
+    /// Domains from which reports have come since then that the sender is refused: how many, and what the latest says.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refusing_domains(
+        &self,
+        since: DateTime<Utc>,
+    ) -> sqlx::Result<BTreeMap<String, (u64, String)>> {
+        let mut connection = self.connection().await;
+        let rows = sqlx::query(
+            "SELECT s.address_key, b.detail FROM bounce b JOIN subscriber s ON s.id = b.subscriber
+             WHERE b.kind = 'sender-fault' AND b.at >= $1 ORDER BY b.at, b.subscriber LIMIT $2",
+        )
+        .bind(since.timestamp())
+        .bind(MANY_REPORTS)
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut domains: BTreeMap<String, (u64, String)> = BTreeMap::new();
+        for row in &rows {
+            let address: String = row.try_get("address_key")?;
+            let detail: Option<String> = row.try_get("detail")?;
+            if let Some((_, domain)) = address.rsplit_once('@') {
+                let found = domains.entry(domain.to_owned()).or_default();
+                found.0 += 1;
+                found.1 = detail.unwrap_or_default();
+            }
+        }
+        Ok(domains)
     }
 
     /// The delivery of `edition` to the subscriber with that public name.

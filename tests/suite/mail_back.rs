@@ -437,6 +437,52 @@ fn a_mail_that_cannot_be_taken_in_stays_with_the_mail_server() {
 }
 
 #[test]
+fn a_domain_whose_reports_refuse_the_sender_is_left_alone_and_told_of() {
+    let server = Smtp::start(Manners {
+        keeps: true,
+        ..Manners::default()
+    });
+    let readers = [
+        "a@strict.example",
+        "b@strict.example",
+        "c@strict.example",
+        "d@kind.example",
+    ];
+    let project = project(
+        &smtp(server.port, "bounces = \"bounce@bounces.example.org\""),
+        &readers,
+    );
+    project.run(&["send"]).expect(0).silent();
+    for reader in &readers[..3] {
+        let (_, sender) = server.mail(reader);
+        let report = "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n\
+                      --b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n\
+                      Action: failed\r\nStatus: 5.7.1\r\n--b--\r\n";
+        let arguments = ["inbound", "--recipient", &sender, "--json"];
+        let ran = hand_over(&project, &arguments, report).expect(0);
+        assert_eq!(ran.json()["sender_faults"], 1, "{}", ran.stdout);
+    }
+    let checked = project.run(&["check", "--offline"]).expect(1).stdout;
+    assert!(checked.contains("3 mails came back"), "{checked}");
+    project.edit_config("2026-11-20T07:05", "2026-11-21T07:05");
+    let feed = rss("Quelle", &[("KI schadet", "Ein Text.")]).replace("20 Nov", "21 Nov");
+    std::fs::write(project.path("feed.xml"), feed).unwrap();
+    let ran = project.run(&["send", "--json"]).expect(3);
+    let delivery = &ran.json()["delivery"];
+    assert_eq!(
+        (&delivery["sent"], &delivery["postponed"]),
+        (&1.into(), &3.into())
+    );
+    assert!(
+        ran.stderr.contains("strict.example is left alone"),
+        "{}",
+        ran.stderr
+    );
+    let suppressed = project.run(&["subscribers", "suppressed", "--json"]).json();
+    assert_eq!(suppressed.as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn who_writes_to_leave_has_left_and_a_stranger_changes_nothing() {
     let server = Smtp::start(Manners {
         keeps: true,

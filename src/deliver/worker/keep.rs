@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use chrono::TimeDelta;
 
 use super::super::outcome::{Domain as Heard, judge};
+use super::super::throttle::{REFUSED_REST, SUSPICIONS};
 use super::record::discreet;
 use super::{Event, Line, Run, depth, patiently};
 use crate::model::{Bounce, Delivery, DeliveryId, Outcome};
@@ -145,6 +147,23 @@ impl Run {
         self.delivered.unknown += inherited.unknown;
         self.delivered.left_unknown += inherited.unknown;
         Ok(inherited.released > 0)
+    }
+
+    /// Leaves domains alone from which reports have come that the sender is refused: with a relay between, that is the only way in which
+    /// they say so.
+    pub(super) async fn hear_what_came_back(&mut self) -> anyhow::Result<()> {
+        let hour = TimeDelta::from_std(REFUSED_REST).unwrap_or_default();
+        let since = self.clock.now() - hour;
+        let store = self.store.clone();
+        let domains = patiently(&store, || store.refusing_domains(since)).await?;
+        for (domain, (reports, said)) in domains {
+            if reports >= u64::from(SUSPICIONS) {
+                self.throttle
+                    .leave_alone(&domain, REFUSED_REST, Instant::now());
+                self.delivered.resting.insert(domain, discreet(&said));
+            }
+        }
+        Ok(())
     }
 
     /// Claims more when there is little left.

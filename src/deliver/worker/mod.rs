@@ -105,6 +105,7 @@ where
     let worker = store.enlist(clock.now()).await?;
     let mut run = Run::start(job, worker, clock);
     run.inherit().await?;
+    run.hear_what_came_back().await?;
     let ended = run.go(&progress).await;
     let (delivered, sessions) = run.end();
     for session in sessions {
