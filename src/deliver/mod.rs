@@ -1,8 +1,8 @@
 //! Deliver: every planned delivery is claimed, made into a message, sent and recorded.
 //!
-//! `encoded` has what all readers of a digest get, `message` makes the bytes of one mail and `dkim` signs them, `mailer` is the way
-//! out (`maildir`, `smtp` or `sendmail`), `outcome` judges what the server said and `bounce` what comes back later, `throttle` says how fast mail may go, `press` makes
-//! digests and mails, `worker` is the loop.
+//! `encoded` has what all readers of a digest get, `message` makes the bytes of one mail and `dkim` signs them; `mailer` is the
+//! way out (`maildir`, `smtp` or `sendmail`); `outcome` judges what the server said and `bounce` what comes back later;
+//! `throttle` says how fast mail may go, `press` makes digests and mails, and `worker` is the loop.
 //!
 //! A delivery is claimed, begun just before it is sent, and recorded after, each on the disk before the next. So a process that is
 //! killed leaves a few that were begun and not recorded: nobody knows whether they went out, and `delivery.unknown` says whether

@@ -3,6 +3,9 @@
 //! One task keeps the ledger; one for each session makes mails and sends them. A session has a few deliveries: the one it
 //! is sending, and the next ones, which are begun meanwhile. So the wire never waits for the disk, and what is recorded and begun
 //! by all sessions at the same time goes into one transaction.
+//!
+//! `keep` is that one task, `choose` says what goes next and which way, `record` what an outcome is for the ledger, and `delivered` what
+//! came of it all.
 
 mod choose;
 mod delivered;
