@@ -170,13 +170,7 @@ impl Store {
     pub async fn dismiss(&self, worker: WorkerId) -> sqlx::Result<()> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
-        sqlx::query(
-            "UPDATE delivery SET state = 'pending', attempts = attempts - 1, worker = NULL
-             WHERE worker = $1 AND state = 'leased' AND begun = 0",
-        )
-        .bind(worker.0)
-        .execute(&mut *tx)
-        .await?;
+        give_back(&mut tx, worker).await?;
         self.engine.let_go(&mut tx, worker.0).await?;
         // With something begun it must still be found.
         sqlx::query(
@@ -197,15 +191,9 @@ impl Store {
     pub async fn give_back(&self, worker: WorkerId) -> sqlx::Result<u64> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
-        let given = sqlx::query(
-            "UPDATE delivery SET state = 'pending', attempts = attempts - 1, worker = NULL
-             WHERE worker = $1 AND state = 'leased' AND begun = 0",
-        )
-        .bind(worker.0)
-        .execute(&mut *tx)
-        .await?;
+        let given = give_back(&mut tx, worker).await?;
         tx.commit().await?;
-        Ok(given.rows_affected())
+        Ok(given)
     }
 
     /// How many deliveries are due at `wall`, the real time.
@@ -481,6 +469,18 @@ impl Store {
         }
         Ok(begun)
     }
+}
+
+/// Puts back into the queue what `worker` has claimed and not begun: it was not tried.
+async fn give_back(tx: &mut AnyConnection, worker: WorkerId) -> sqlx::Result<u64> {
+    let given = sqlx::query(
+        "UPDATE delivery SET state = 'pending', attempts = attempts - 1, worker = NULL
+         WHERE worker = $1 AND state = 'leased' AND begun = 0",
+    )
+    .bind(worker.0)
+    .execute(tx)
+    .await?;
+    Ok(given.rows_affected())
 }
 
 /// Whether the subscriber of a `delivery` still wants mail and may have some.
