@@ -207,7 +207,10 @@ async fn connect(relay: &Relay) -> anyhow::Result<Connection> {
         TcpStream::connect((options.host.as_str(), options.port)),
     )
     .await
-    .with_context(late)?
+    .with_context(|| {
+        let seconds = limit.min(CONNECT).as_secs();
+        format!("{server} could not be reached within {seconds} s")
+    })?
     .with_context(|| format!("connecting to {server}"))?;
     tcp.set_nodelay(true)
         .with_context(|| format!("setting up the connection to {server}"))?;
