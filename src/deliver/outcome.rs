@@ -11,12 +11,12 @@ pub(super) struct Verdict {
     /// What it says about the address.
     pub bounce: Option<Bounce>,
     /// What it says about the mail to its domain.
-    pub domain: Domain,
+    pub domain: Heard,
 }
 
-/// How mail to a domain goes on.
+/// What was heard about the mail to a domain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Domain {
+pub(super) enum Heard {
     /// It takes our mail.
     Well,
     /// It says nothing about it.
@@ -35,7 +35,7 @@ pub(super) enum Domain {
 pub(super) fn judge(outcome: &Outcome) -> Verdict {
     let silent = Verdict {
         bounce: None,
-        domain: Domain::Silent,
+        domain: Heard::Silent,
     };
     let sender_fault = |domain| Verdict {
         bounce: Some(Bounce::SenderFault),
@@ -44,17 +44,17 @@ pub(super) fn judge(outcome: &Outcome) -> Verdict {
     match outcome {
         Outcome::Accepted => Verdict {
             bounce: None,
-            domain: Domain::Well,
+            domain: Heard::Well,
         },
         Outcome::Unknown(_) => silent,
         Outcome::Deferred(no) => {
             let said = Said::parse(&no.text);
             match no.about {
                 About::Ourselves => silent,
-                _ if said.is_from_a_provider_about_us() => sender_fault(Domain::Refused),
+                _ if said.is_from_a_provider_about_us() => sender_fault(Heard::Refused),
                 // Our own mail server does not want this sender, or any mail now; the domain of the reader has no part in it.
                 About::Sender if said.code.is_some_and(|code| code >= 500) => {
-                    sender_fault(Domain::Silent)
+                    sender_fault(Heard::Silent)
                 }
                 About::Sender => silent,
                 About::Recipient | About::Message => Verdict {
@@ -67,16 +67,16 @@ pub(super) fn judge(outcome: &Outcome) -> Verdict {
             let said = Said::parse(&no.text);
             let bounce = match no.about {
                 About::Ourselves => return silent,
-                _ if said.is_from_a_provider_about_us() => return sender_fault(Domain::Refused),
+                _ if said.is_from_a_provider_about_us() => return sender_fault(Heard::Refused),
                 About::Sender => Bounce::SenderFault,
                 About::Recipient => said.bounce(),
                 About::Message => said.bounce_after_message(),
             };
             match bounce {
-                Bounce::SenderFault => sender_fault(Domain::Suspicious),
+                Bounce::SenderFault => sender_fault(Heard::Suspicious),
                 bounce => Verdict {
                     bounce: Some(bounce),
-                    domain: Domain::Silent,
+                    domain: Heard::Silent,
                 },
             }
         }
@@ -86,7 +86,7 @@ pub(super) fn judge(outcome: &Outcome) -> Verdict {
 /// Whether a temporary refusal is about the one mailbox, so that it counts against it when it lasts.
 pub(super) fn is_about_the_mailbox(no: &Refusal) -> bool {
     let said = Said::parse(&no.text);
-    no.about == About::Recipient && said.pace() == Domain::Silent && !said.is_policy()
+    no.about == About::Recipient && said.pace() == Heard::Silent && !said.is_policy()
         || matches!(said.status, Some((4, 2, _))) && no.about != About::Ourselves
 }
 
@@ -255,18 +255,18 @@ impl Said {
     }
 
     /// How mail to the domain goes on after such a temporary refusal.
-    fn pace(&self) -> Domain {
+    fn pace(&self) -> Heard {
         // Greylisting wants us back in a few minutes, with every mail as it is.
         if self.text.contains("greylist") || self.text.contains("graylist") {
-            return Domain::Silent;
+            return Heard::Silent;
         }
         if SPEED.iter().any(|word| self.text.contains(word)) {
-            return Domain::Slow;
+            return Heard::Slow;
         }
         match (self.code, self.status) {
-            (Some(421), _) | (Some(452), Some((4, 5, 3))) => Domain::Slow,
-            (Some(450..=452), Some((4, 7, _))) => Domain::Hesitant,
-            _ => Domain::Silent,
+            (Some(421), _) | (Some(452), Some((4, 5, 3))) => Heard::Slow,
+            (Some(450..=452), Some((4, 7, _))) => Heard::Hesitant,
+            _ => Heard::Silent,
         }
     }
 }
@@ -367,22 +367,22 @@ mod tests {
         let deferred = |answer: &str| judge(&Outcome::Deferred(no(About::Recipient, answer)));
         for (domain, answer) in [
             (
-                Domain::Slow,
+                Heard::Slow,
                 "421 4.7.0 [TSS04] Messages temporarily deferred",
             ),
-            (Domain::Hesitant, "451 4.7.1 come back later"),
-            (Domain::Slow, "450 4.7.1 too many messages from your IP"),
-            (Domain::Slow, "452 4.5.3 too many recipients"),
+            (Heard::Hesitant, "451 4.7.1 come back later"),
+            (Heard::Slow, "450 4.7.1 too many messages from your IP"),
+            (Heard::Slow, "452 4.5.3 too many recipients"),
             (
-                Domain::Refused,
+                Heard::Refused,
                 "421 4.7.26 unauthenticated email is not accepted",
             ),
             (
-                Domain::Silent,
+                Heard::Silent,
                 "450 4.7.1 Greylisted, see you in five minutes",
             ),
-            (Domain::Silent, "452 4.2.2 mailbox full"),
-            (Domain::Silent, "451 4.3.0 internal error"),
+            (Heard::Silent, "452 4.2.2 mailbox full"),
+            (Heard::Silent, "451 4.3.0 internal error"),
         ] {
             assert_eq!(deferred(answer).domain, domain, "{answer}");
         }

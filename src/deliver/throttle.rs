@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::outcome::Domain as Heard;
+use super::outcome::Heard;
 
 /// Limits of the mail to one domain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

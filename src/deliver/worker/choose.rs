@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::super::throttle::Gate;
 use super::record::is_expired;
-use super::{Line, Run, depth};
+use super::{Run, SessionHandle, depth};
 use crate::model::{Delivery, Outcome, Refusal};
 
 /// How many deliveries to one domain wait here for their turn; more go back into the queue until it comes.
@@ -21,8 +21,8 @@ impl Run {
         let mut later = |at: Instant| wake = Some(wake.map_or(at, |before| before.min(at)));
         let mut waiting: HashMap<String, usize> = HashMap::new();
         let mut put_off = VecDeque::new();
-        let mut taken = vec![0; self.lines.len()];
-        while let Some(line) = self.free_line(now, &taken, &mut later) {
+        let mut taken = vec![0; self.handles.len()];
+        while let Some(number) = self.free_session(now, &taken, &mut later) {
             let Some(delivery) = self.ready.pop_front() else {
                 break;
             };
@@ -37,14 +37,14 @@ impl Run {
             match self.throttle.gate(&domain, now) {
                 Gate::Open => {
                     self.throttle.start(&domain, now);
-                    let route = self.lines[line].route;
+                    let route = self.handles[number].route;
                     self.given[route] += 1;
                     if let Some(bucket) = &mut self.buckets[route] {
                         bucket.take();
                     }
-                    taken[line] += 1;
+                    taken[number] += 1;
                     self.step.begin.push(delivery.id);
-                    chosen.push((line, delivery));
+                    chosen.push((number, delivery));
                 }
                 Gate::Wait(next) => {
                     if let Some(next) = next {
@@ -77,17 +77,16 @@ impl Run {
     }
 
     /// A session that can take one more, on the route whose turn it is.
-    fn free_line(
+    fn free_session(
         &mut self,
         now: Instant,
         taken: &[usize],
         later: &mut impl FnMut(Instant),
     ) -> Option<usize> {
-        let up = |line: &Line| line.rest.is_none_or(|(until, _)| until <= now);
         let mut shares: Vec<(bool, f64, usize)> = Vec::new();
         for (number, route) in self.routes.iter().enumerate() {
-            let on_route = |line: &&Line| line.route == number;
-            if !self.lines.iter().filter(on_route).any(up) {
+            let is_able = |handle: &SessionHandle| handle.route == number && handle.is_up(now);
+            if !self.handles.iter().any(is_able) {
                 continue;
             }
             // One with a limit of its own is passed over until it may have more.
@@ -122,11 +121,12 @@ impl Run {
                 self.given[number] = self.given[number].max(level);
             }
         }
-        let load = |(number, line): (usize, &Line)| {
-            let load = line.held.len() + taken[number];
-            (line.route == route && up(line) && load < depth(line.each)).then_some((load, number))
+        let load = |(number, handle): (usize, &SessionHandle)| {
+            let load = handle.held.len() + taken[number];
+            (handle.route == route && handle.is_up(now) && load < depth(handle.each))
+                .then_some((load, number))
         };
-        let least = self.lines.iter().enumerate().filter_map(load).min();
+        let least = self.handles.iter().enumerate().filter_map(load).min();
         least.map(|(_, number)| number)
     }
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use chrono::TimeDelta;
 
-use super::super::outcome::{Domain as Heard, judge};
+use super::super::outcome::{Heard, judge};
 use super::super::throttle::{REFUSED_REST, SUSPICIONS};
 use super::record::discreet;
-use super::{Event, Line, Run, depth, patiently};
+use super::{Event, Run, SessionHandle, depth, patiently};
 use crate::model::{Bounce, Delivery, DeliveryId, Outcome};
 use crate::store::HEARTBEAT;
 
@@ -38,10 +38,7 @@ impl Run {
             let stopping = *self.stop.borrow();
             let now = Instant::now();
             self.stay_alive(now).await?;
-            let is_up = self
-                .lines
-                .iter()
-                .any(|line| line.rest.is_none_or(|(until, _)| until <= now));
+            let is_up = self.handles.iter().any(|handle| handle.is_up(now));
             let mut chosen = Vec::new();
             let mut wake = None;
             if !stopping && is_up {
@@ -52,7 +49,7 @@ impl Run {
                 self.write(chosen, progress).await?;
                 continue;
             }
-            if self.lines.iter().all(|line| line.held.is_empty()) {
+            if self.handles.iter().all(|handle| handle.held.is_empty()) {
                 if stopping {
                     self.delivered.stopped = !self.ready.is_empty() || !self.drained;
                     return Ok(());
@@ -98,8 +95,9 @@ impl Run {
             while let Ok(event) = self.events.try_recv() {
                 self.take(event);
             }
-            let is_short = |line: &Line| line.held.len() <= (depth(line.each) - 1) / 2;
-            if self.step.records.is_empty() || self.lines.iter().any(is_short) {
+            let is_short =
+                |handle: &SessionHandle| handle.held.len() <= (depth(handle.each) - 1) / 2;
+            if self.step.records.is_empty() || self.handles.iter().any(is_short) {
                 return;
             }
             tokio::select! {
@@ -122,9 +120,10 @@ impl Run {
         if now.saturating_duration_since(self.heard_at) >= HEARTBEAT {
             let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
             patiently(&store, || store.hear(worker, wall)).await?;
-            let is_dead = |line: &Line| line.deliveries.is_closed() && !line.held.is_empty();
+            let is_dead =
+                |handle: &SessionHandle| handle.deliveries.is_closed() && !handle.held.is_empty();
             anyhow::ensure!(
-                !self.lines.iter().any(is_dead),
+                !self.handles.iter().any(is_dead),
                 "a session has ended before its time"
             );
             self.heard_at = now;
@@ -174,7 +173,7 @@ impl Run {
             return Ok(());
         }
         let now = Instant::now();
-        let is_idle = self.lines.iter().all(|line| line.held.is_empty());
+        let is_idle = self.handles.iter().all(|handle| handle.held.is_empty());
         if self.drained && (!is_idle || movable > 0) && now < self.look_again {
             return Ok(());
         }
@@ -208,9 +207,9 @@ impl Run {
                     .end(delivery.address.domain(), Heard::Silent, now);
                 continue;
             }
-            let line = &mut self.lines[number];
-            line.held.insert(delivery.id, delivery.clone());
-            if line.deliveries.try_send(delivery).is_err() {
+            let handle = &mut self.handles[number];
+            handle.held.insert(delivery.id, delivery.clone());
+            if handle.deliveries.try_send(delivery).is_err() {
                 anyhow::bail!("a session has ended before its time");
             }
         }
@@ -222,16 +221,16 @@ impl Run {
         let now = Instant::now();
         match event {
             Event::Ended(number, id, outcome, took) => {
-                let line = &mut self.lines[number];
+                let handle = &mut self.handles[number];
                 // What was on its way when the route was found wanting says nothing new.
-                if line.rest.is_some_and(|(until, _)| until <= now) {
-                    line.rest = None;
+                if handle.is_up(now) {
+                    handle.rest = None;
                 }
-                line.each = match line.each {
+                handle.each = match handle.each {
                     Duration::MAX => took,
                     each => (each * 7 + took) / 8,
                 };
-                if let Some(delivery) = line.held.remove(&id) {
+                if let Some(delivery) = handle.held.remove(&id) {
                     let verdict = judge(&outcome);
                     self.hear_from_route(number, &outcome, verdict.bounce, now);
                     let domain = delivery.address.domain();
@@ -243,28 +242,28 @@ impl Run {
                 }
             }
             Event::Unmade(number, id, outcome) => {
-                if let Some(delivery) = self.lines[number].held.remove(&id) {
+                if let Some(delivery) = self.handles[number].held.remove(&id) {
                     self.throttle
                         .end(delivery.address.domain(), Heard::Silent, now);
                     self.record(&delivery, outcome, None);
                 }
             }
             Event::Down(number, id, why) => {
-                let line = &mut self.lines[number];
-                if let Some(delivery) = line.held.remove(&id) {
+                let handle = &mut self.handles[number];
+                if let Some(delivery) = handle.held.remove(&id) {
                     self.throttle
                         .end(delivery.address.domain(), Heard::Silent, now);
                     self.step.withdraw.push(id);
                     self.ready.push_front(delivery);
                 }
-                let rest = match line.rest {
+                let rest = match handle.rest {
                     // The next one that it had been given before.
                     Some((until, rest)) if until > now => rest,
                     Some((_, rest)) => (rest * 2).min(REST[1]),
                     None => REST[0],
                 };
-                line.rest = Some((now + rest, rest));
-                let route = line.route;
+                handle.rest = Some((now + rest, rest));
+                let route = handle.route;
                 self.given[route] = self.given[route].saturating_sub(1);
                 self.down.insert(route, why.clone());
                 self.delivered.unreachable = Some(why);
@@ -276,12 +275,12 @@ impl Run {
     /// each of a million readers.
     fn hear_from_route(
         &mut self,
-        line: usize,
+        session: usize,
         outcome: &Outcome,
         bounce: Option<Bounce>,
         now: Instant,
     ) {
-        let route = self.lines[line].route;
+        let route = self.handles[session].route;
         match (outcome, bounce) {
             (Outcome::Accepted, _) => {
                 self.has_worked[route] = true;
@@ -291,8 +290,12 @@ impl Run {
                 self.refusals[route] += 1;
                 if self.refusals[route] >= REFUSALS {
                     let why = format!("the mail server refuses the sender: {}", discreet(&no.text));
-                    for line in self.lines.iter_mut().filter(|line| line.route == route) {
-                        line.rest = Some((now + REST[1], REST[1]));
+                    for handle in self
+                        .handles
+                        .iter_mut()
+                        .filter(|handle| handle.route == route)
+                    {
+                        handle.rest = Some((now + REST[1], REST[1]));
                     }
                     self.refusals[route] = 0;
                     self.down.insert(route, why.clone());

@@ -131,7 +131,7 @@ enum Event {
 }
 
 /// A session, as the keeper of the ledger sees it.
-struct Line {
+struct SessionHandle {
     route: usize,
     deliveries: mpsc::Sender<Delivery>,
     /// What it has, by number: what is not recorded is known.
@@ -140,6 +140,13 @@ struct Line {
     each: Duration,
     /// Until when it is not used, and how long it rested the last time.
     rest: Option<(Instant, Duration)>,
+}
+
+impl SessionHandle {
+    /// Whether it is used at `now`.
+    fn is_up(&self, now: Instant) -> bool {
+        self.rest.is_none_or(|(until, _)| until <= now)
+    }
 }
 
 struct Run {
@@ -155,16 +162,15 @@ struct Run {
     /// How many mails each route was given, and how fast it may be given more.
     given: Vec<u64>,
     buckets: Vec<Option<Bucket>>,
-    lines: Vec<Line>,
+    handles: Vec<SessionHandle>,
     sessions: Vec<JoinHandle<()>>,
     events: mpsc::UnboundedReceiver<Event>,
     throttle: Throttle,
-    /// Claimed and not begun.
+    /// Claimed and not begun; and how many of these wait for their turn, or for others of their domain. They stand at the end.
     ready: VecDeque<Delivery>,
+    waiting: usize,
     /// What is to be written.
     step: Step,
-    /// How many of those wait for their turn, or for others of their domain; they stand at the end.
-    waiting: usize,
     /// The store had no more the last time, and when to ask it again.
     drained: bool,
     look_again: Instant,
@@ -187,14 +193,14 @@ impl Run {
         let language = job.sender.newsletter.language;
         let press = Arc::new(Press::new(job.store.clone(), job.sender, job.render));
         let (report, events) = mpsc::unbounded_channel();
-        let (mut lines, mut sessions) = (Vec::new(), Vec::new());
+        let (mut handles, mut sessions) = (Vec::new(), Vec::new());
         for (number, route) in routes.iter().enumerate() {
             for _ in 0..route.sessions {
                 let (deliveries, queue) = mpsc::channel(HELD);
                 let session = job.mailer.session(number);
-                let task = attend(press.clone(), session, queue, lines.len(), report.clone());
+                let task = attend(press.clone(), session, queue, handles.len(), report.clone());
                 sessions.push(tokio::spawn(task));
-                lines.push(Line {
+                handles.push(SessionHandle {
                     route: number,
                     deliveries,
                     held: HashMap::new(),
@@ -216,7 +222,7 @@ impl Run {
             stop: job.stop,
             given: vec![0; routes.len()],
             buckets: routes.iter().map(bucket).collect(),
-            lines,
+            handles,
             sessions,
             events,
             throttle: Throttle::new(job.domains),
