@@ -20,7 +20,7 @@ fn project(
 ) -> Project {
     let mut config = newsletter();
     if let Some(postgres) = store {
-        let _ = write!(config, "[store]\nurl = \"{}\"\n", postgres.url());
+        let _ = write!(config, "[store]\nurl = \"{}\"\n", postgres.url("postgres"));
     }
     let _ = write!(
         config,
@@ -450,7 +450,7 @@ fn a_store_moves_into_postgresql_in_the_middle_of_a_send() {
     let send = start(&project, &["send"]);
     server.wait_for(300);
     kill(send);
-    let url = postgres.url();
+    let url = postgres.url("postgres");
     let copied = project
         .run(&["store", "copy", "--to", &url, "--json"])
         .expect(0)

@@ -49,9 +49,12 @@ impl Postgres {
         })
     }
 
-    /// The address of its database, for a configuration.
-    pub(crate) fn url(&self) -> String {
-        format!("postgres://tidings@localhost/postgres?host={}", self.folder)
+    /// The address of a database, for a configuration. One, `postgres`, is there.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!(
+            "postgres://tidings@localhost/{database}?host={}",
+            self.folder
+        )
     }
 
     /// Restarts it, as an operator does; returns when it takes connections again.
