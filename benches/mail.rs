@@ -13,8 +13,7 @@ use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use tidings::deliver::{DkimOptions, EncodedDigest, Recipient, Sender, Signer};
 use tidings::model::{
-    Address, Body, CadenceId, Digest, Edition, Language, Newsletter, PersonalLinks, TokenKey,
-    Window,
+    Address, Body, CadenceId, Digest, Edition, Language, Newsletter, Personal, TokenKeys, Window,
 };
 
 /// How long each thing is measured.
@@ -59,7 +58,7 @@ fn main() {
             newsletter: newsletter(),
             signer: Signer::new(&keys).expect("keys"),
             returns: None,
-            tokens: TokenKey::new(&[]),
+            tokens: TokenKeys::new(&[], &[]),
         };
         let address = Address::parse("anna.muster@example.net").expect("an address");
         let recipient = Recipient {
@@ -72,7 +71,7 @@ fn main() {
         let mail = || {
             black_box(
                 sender
-                    .message(&edition, &digest, &recipient)
+                    .message(&edition, &digest, &recipient, Vec::new())
                     .expect("a mail"),
             );
         };
@@ -121,7 +120,7 @@ fn a_second(threads: usize, work: &(impl Fn() + Sync)) -> f64 {
 fn digest() -> Digest {
     let line =
         "<p style=\"margin:0 0 8px 0;color:#1c1b19\">Die Prüfung der Größe ergab eine Lücke.</p>\n";
-    let place = PersonalLinks::UNSUBSCRIBE;
+    let place = Personal::Unsubscribe.mark();
     Digest {
         subject: "Sprachmodelle lernen rechnen, Behörden lernen prüfen".into(),
         html: Body::new(&(line.repeat(480) + &format!("<a href=\"{place}\">Abmelden</a>"))),
@@ -144,6 +143,7 @@ fn edition() -> Edition {
         created_at: slot,
         sections: Vec::new(),
         blocks: Vec::new(),
+        followed: Vec::new(),
     }
 }
 
@@ -164,5 +164,9 @@ fn newsletter() -> Newsletter {
         browser_url: None,
         preferences_url: None,
         unsubscribe_url: Some("https://example.org/u/{token}".into()),
+        follow_url: None,
+        story_url: None,
+        pages_url: None,
+        archive_url: None,
     }
 }

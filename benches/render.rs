@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tidings::deliver::{EncodedDigest, Recipient, Sender, Signer};
 use tidings::model::{
     Address, Audience, CadenceId, Edition, FeedKey, Item, ItemKey, Language, Newsletter,
-    PersonalLinks, Score, Section, Story, TokenKey, TopicId, Window,
+    PersonalLinks, Score, Section, Story, TokenKeys, TopicId, Window,
 };
 use tidings::render::{self, Theme};
 
@@ -51,9 +51,9 @@ fn measure(stories: usize) {
         newsletter,
         signer: Signer::new(&[]).expect("no keys"),
         returns: None,
-        tokens: TokenKey::new(&[]),
+        tokens: TokenKeys::new(&[], &[]),
     };
-    let mail = || sender.message(&edition, &encoded, &recipient);
+    let mail = || sender.message(&edition, &encoded, &recipient, Vec::new());
     let microseconds = median(|| {
         for _ in 0..READERS {
             black_box(mail().expect("a mail"));
@@ -62,6 +62,7 @@ fn measure(stories: usize) {
         / READERS as f64;
     let links = PersonalLinks {
         unsubscribe: String::new(),
+        ..PersonalLinks::default()
     };
     let html = digest.html.fill(&links);
     println!(
@@ -110,6 +111,10 @@ fn newsletter() -> Newsletter {
         browser_url: Some("https://digest.example.org/{edition}.html".into()),
         preferences_url: None,
         unsubscribe_url: None,
+        follow_url: None,
+        story_url: None,
+        pages_url: None,
+        archive_url: None,
     }
 }
 
@@ -213,5 +218,6 @@ fn edition(stories: usize) -> Edition {
         created_at: now(),
         sections: (0..topics).map(section).collect(),
         blocks: Vec::new(),
+        followed: Vec::new(),
     }
 }

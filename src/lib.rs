@@ -28,7 +28,8 @@
 //! | [`rank`] | language, topics, stories, scores, and why |
 //! | [`render`] | view, templates, languages, themes, lint |
 //! | [`deliver`] | message, mailers, the sending loop |
-//! | [`subscribe`] | lists of subscribers in and out |
+//! | [`subscribe`] | what people agree to, ask for and choose; lists of them in and out |
+//! | [`web`] | the pages for readers |
 //! | [`store`] | all SQL |
 //! | [`cli`] | one file per command |
 //!
@@ -55,3 +56,4 @@ pub mod schedule;
 pub mod store;
 pub mod subscribe;
 mod tls;
+pub mod web;

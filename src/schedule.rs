@@ -4,10 +4,10 @@
 //! one edition. Daylight-saving changes follow Vixie cron, which croner implements: a fixed time inside
 //! the gap ticks right after it, a fixed time inside the overlap ticks once.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Days, TimeDelta, Timelike as _, Utc};
 use chrono_tz::Tz;
 
-use crate::model::{Cadence, Window};
+use crate::model::{Cadence, LocalHour, Window};
 
 /// What the store remembers of a cadence.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -95,6 +95,25 @@ pub fn next_slot(cadence: &Cadence, timezone: Tz, now: DateTime<Utc>) -> Option<
     let local = now.with_timezone(&timezone);
     let next = cadence.cron.find_next_occurrence(&local, false).ok()?;
     Some(next.with_timezone(&Utc))
+}
+
+/// The first moment at or after `at` that is in that hour of somebody's day. Where clocks skip the hour, it is the one after it.
+pub fn next_hour(local: LocalHour, at: DateTime<Utc>) -> DateTime<Utc> {
+    let here = at.with_timezone(&local.timezone);
+    if here.hour() == u32::from(local.hour) {
+        return at;
+    }
+    let today = here.date_naive();
+    let later = (0..3).filter_map(|days| today.checked_add_days(Days::new(days)));
+    let moments = later.filter_map(|day| {
+        let start = day.and_hms_opt(u32::from(local.hour), 0, 0)?;
+        let skipped = || start.checked_add_signed(TimeDelta::hours(1));
+        let found = start.and_local_timezone(local.timezone).earliest();
+        let found = found.or_else(|| skipped()?.and_local_timezone(local.timezone).earliest());
+        Some(found?.to_utc())
+    });
+    let mut moments = moments;
+    moments.find(|moment| *moment > at).unwrap_or(at)
 }
 
 #[derive(Clone, Copy)]

@@ -11,8 +11,8 @@ use super::report::count;
 use super::terminal;
 use crate::config::Config;
 use crate::deliver::{Inbound as Meaning, Named, Ours, read_inbound};
-use crate::model::{Bounce, TokenKey};
-use crate::store::Store;
+use crate::model::{Bounce, TokenKeys};
+use crate::store::{LetterKind, Store};
 
 /// A mail that is longer than this holds more than a report: what comes after is not read.
 const LONGEST: u64 = 10_000_000;
@@ -80,7 +80,7 @@ impl Inbound {
 
     async fn read(&self, config: &Config) -> anyhow::Result<Done> {
         let store = Store::open(&config.store, &config.newsletter.id).await?;
-        let tokens = store.token_key().await?;
+        let tokens = store.token_keys().await?;
         let mut done = Done::default();
         let Some(maildir) = &self.maildir else {
             let mut bytes = Vec::new();
@@ -139,7 +139,7 @@ fn new_mails(maildir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 async fn take(
     config: &Config,
     store: &Store,
-    tokens: &TokenKey,
+    tokens: &TokenKeys,
     bytes: &[u8],
     recipient: Option<&str>,
     done: &mut Done,
@@ -154,7 +154,16 @@ async fn take(
             done.ignored += 1;
         }
         Meaning::Unsubscribe(subscriber) => {
-            if store.unsubscribe_by_number(subscriber).await? {
+            let who = [(subscriber, None)];
+            let left = store.unsubscribe_all(&who, "mail", line::wall()).await?;
+            if !left.is_empty() {
+                if config.serve.is_some() {
+                    // With a way back, for whoever did not mean it.
+                    let (kind, home) = (LetterKind::Goodbye, config.newsletter.language);
+                    store
+                        .create_letter(kind, subscriber, home, line::wall())
+                        .await?;
+                }
                 done.unsubscribed += 1;
             } else {
                 // Nobody, or somebody who has left already: asking twice is fine.

@@ -18,6 +18,7 @@ mod preview;
 mod rehearsal;
 mod report;
 mod send;
+mod serve;
 mod store;
 mod subscribers;
 mod templates;
@@ -88,6 +89,8 @@ enum Command {
     Explain(explain::Explain),
     /// One pass over everything that is due: collect, rank, render, deliver
     Send(send::Send),
+    /// Serve the pages for readers: sign-up, preferences, unsubscribing, archive, feeds
+    Serve(serve::Serve),
     /// Send what was decided on another machine: one more worker on a shared PostgreSQL
     Work(work::Work),
     /// Only fetch the feeds, so that short ones lose nothing between editions
@@ -95,7 +98,7 @@ enum Command {
     /// List the feeds, or ask each of them how it is
     #[command(subcommand)]
     Feeds(feeds::Feeds),
-    /// Add, list, import, export or remove subscribers
+    /// Add, list, import, export, remove or erase subscribers
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
     /// Read a mail that came back: a bounce, a complaint or a request to leave
@@ -103,7 +106,7 @@ enum Command {
     /// List the editions, say where their deliveries stand, cancel and resume them
     #[command(subcommand)]
     Editions(editions::Editions),
-    /// Move the store to another engine
+    /// Move the store to another engine, or change the key of its links
     #[command(subcommand)]
     Store(store::Store),
     /// Write the templates of mails to a folder, to be changed
@@ -178,6 +181,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Preview(preview) => preview.run(config.with_templates()?, &path).await,
         Command::Explain(explain) => explain.run(&config).await,
         Command::Send(send) => send.run(&config.with_templates()?).await,
+        Command::Serve(serve) => serve.run(config.with_templates()?).await,
         Command::Work(work) => work.run(&config.with_templates()?).await,
         Command::Collect(collect) => collect.run(&config).await,
         Command::Feeds(feeds) => feeds.run(&config, &path).await,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
+use tokio::sync::watch;
 
 use super::line::{self, Extras, WayOut};
 use super::lock::{self, Asked};
@@ -45,30 +46,9 @@ impl Send {
         if let Some(address) = &self.to {
             return test_copy(config, address, self.cadence.as_deref()).await;
         }
-        let _lock = match config
-            .store
-            .file()
-            .map(|file| lock::ask(file, line::wall()))
-        {
-            None => None,
-            Some(asked) => match asked? {
-                Asked::Ours(lock) => Some(lock),
-                Asked::Theirs { holder, since } => return Ok(leave(config, &holder, since)),
-            },
+        let Some((report, way)) = pass(config, terminal::stop_signal()).await? else {
+            return Ok(super::DONE);
         };
-        let store = Arc::new(Store::open(&config.store, &config.newsletter.id).await?);
-        // On another machine somebody may be at it; what was decided can be sent by any number.
-        let decides = store.ask_to_decide().await?;
-        let way = WayOut::new(config, &store).await?;
-        let report = line::pass(
-            config,
-            &store,
-            &way,
-            super::now(config, None),
-            decides,
-            terminal::stop_signal(),
-        )
-        .await?;
         let timezone = config.newsletter.timezone;
         if self.json {
             super::print_json(&report)?;
@@ -82,27 +62,60 @@ impl Send {
                 println!("The mail went to {}.", way.mailer.describe());
             }
         }
-        eprint!("{}", report.trouble(timezone));
-        if let Some(address) = &config.delivery.report_to
-            && report.is_eventful()
-        {
-            send_report(config, &way, &report, address).await;
-        }
         Ok(report.exit_code())
     }
 }
 
+/// One pass over everything that is due, and what it has to say to the operator; `None` when somebody else is at it.
+///
+/// # Errors
+/// When it could not do its work, or somebody else has been at it for too long.
+pub(super) async fn pass(
+    config: &Config,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<Option<(RunReport, WayOut)>> {
+    let _lock = match config
+        .store
+        .file()
+        .map(|file| lock::ask(file, line::wall()))
+    {
+        None => None,
+        Some(asked) => match asked? {
+            Asked::Ours(lock) => Some(lock),
+            Asked::Theirs { holder, since } => {
+                leave(config, &holder, since)?;
+                return Ok(None);
+            }
+        },
+    };
+    let store = Arc::new(Store::open(&config.store, &config.newsletter.id).await?);
+    // On another machine somebody may be at it; what was decided can be sent by any number.
+    let decides = store.ask_to_decide().await?;
+    let way = WayOut::new(config, &store).await?;
+    let now = super::now(config, None);
+    let report = line::pass(config, &store, &way, now, decides, stop).await?;
+    eprint!("{}", report.trouble(config.newsletter.timezone));
+    if let Some(address) = &config.delivery.report_to
+        && report.is_eventful()
+    {
+        send_report(config, &way, &report, address).await;
+    }
+    Ok(Some((report, way)))
+}
+
 /// Says who is at work on the store, where that is worth a word: under cron it is the normal end of a run that meets a long one,
 /// unless that one is stuck.
-fn leave(config: &Config, holder: &str, since: Option<DateTime<Utc>>) -> u8 {
+fn leave(config: &Config, holder: &str, since: Option<DateTime<Utc>>) -> anyhow::Result<()> {
     let stuck = since.is_some_and(|since| line::wall() - since > STUCK);
-    if stuck || terminal::is_watched() {
-        eprintln!(
-            "Another tidings send is at work on {} ({holder}). Nothing was done; it takes care of what is due.",
-            config.store
-        );
+    let told = format!(
+        "Another tidings send is at work on {} ({holder}). Nothing was done; it takes care of what is due.",
+        config.store
+    );
+    anyhow::ensure!(!stuck, told);
+    if terminal::is_watched() {
+        eprintln!("{told}");
     }
-    if stuck { super::FAILED } else { super::DONE }
+    Ok(())
 }
 
 /// Mails what the run did. That this fails is told, but is no failure of the run.
@@ -182,7 +195,9 @@ async fn test_copy(
             known: Some(Recipient::NOBODY),
         };
         let digest = EncodedDigest::new(&digest);
-        let mail = way.sender.message(&edition, &digest, &recipient)?;
+        let mail = way
+            .sender
+            .message(&edition, &digest, &recipient, Vec::new())?;
         // The rehearsal must keep nobody out while the mail is on its way.
         drop(store);
         let outcome = way

@@ -13,6 +13,29 @@ use crate::store::Store as Database;
 pub(super) enum Store {
     /// Copy a SQLite store into an empty PostgreSQL database
     Copy(Copy),
+    /// Seal links with a new key, should the old one have become known
+    NewKey(NewKey),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Links that are out in the world stay good as long as the key that sealed them is kept: people must be able to leave by
+any mail that they still have. Restart `tidings serve` and `tidings work` afterwards.")]
+pub(super) struct NewKey {
+    /// How many of the keys before it still open links; 0 makes all links in all mails useless
+    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    keep: usize,
+}
+
+impl NewKey {
+    async fn run(self, config: &Config) -> anyhow::Result<u8> {
+        let store = Database::open(&config.store, &config.newsletter.id).await?;
+        store.change_token_key(self.keep).await?;
+        println!(
+            "Links are sealed with a new key. Restart what is running: tidings serve, tidings work."
+        );
+        Ok(super::DONE)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -31,8 +54,10 @@ pub(super) struct Copy {
 
 impl Store {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let Self::Copy(copy) = self;
-        copy.run(config).await
+        match self {
+            Self::Copy(copy) => copy.run(config).await,
+            Self::NewKey(new_key) => new_key.run(config).await,
+        }
     }
 }
 

@@ -30,10 +30,12 @@ pub(super) enum Subscribers {
     List(List),
     /// Take in a CSV file with a column `address` and, if you like, name, cadence, language, topics, state
     Import(Import),
-    /// Write everybody as CSV
+    /// Write everybody as CSV, or all that is known of one person as JSON
     Export(Export),
     /// Unsubscribe somebody at once
     Remove(Remove),
+    /// Delete all that is known of somebody, for good; no list brings them back
+    Erase(Remove),
     /// List the addresses that are not mailed: they do not exist, or have complained
     Suppressed(List),
     /// Mail an address again that is suppressed, because it is well now
@@ -80,8 +82,9 @@ pub(super) struct Import {
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// The file to write; standard output without one
-    file: Option<PathBuf>,
+    /// The file to write everybody to (standard output without one), or the address of one person
+    #[arg(value_name = "FILE|ADDRESS")]
+    what: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +104,7 @@ impl Subscribers {
             Self::Import(import) => import.run(config, &store).await,
             Self::Export(export) => export.run(&store).await,
             Self::Remove(remove) => remove.run(&store).await,
+            Self::Erase(erase) => erase.erase(config, &store).await,
             Self::Suppressed(list) => list_suppressed(&store, list.json).await,
             Self::Lift(lift) => lift.lift(&store).await,
         }
@@ -269,7 +273,16 @@ async fn for_each(
 
 impl Export {
     async fn run(self, store: &Store) -> anyhow::Result<u8> {
-        let output: Box<dyn io::Write> = match &self.file {
+        let person = self.what.as_ref().and_then(|what| what.to_str());
+        if let Some(address) = person.and_then(|text| Address::parse(text).ok()) {
+            let Some(person) = store.export_person(&address).await? else {
+                eprintln!("Nothing is known of that address.");
+                return Ok(super::FAILED);
+            };
+            super::print_json(&person)?;
+            return Ok(super::DONE);
+        }
+        let output: Box<dyn io::Write> = match &self.what {
             Some(path) => Box::new(
                 File::create(path).with_context(|| format!("creating {}", path.display()))?,
             ),
@@ -375,6 +388,25 @@ async fn list_suppressed(store: &Store, json: bool) -> anyhow::Result<u8> {
 }
 
 impl Remove {
+    async fn erase(self, config: &Config, store: &Store) -> anyhow::Result<u8> {
+        let key = self.address.key();
+        let mut configured = config.subscribers.iter();
+        if configured.any(|person| person.address.key() == key) {
+            eprintln!(
+                "The configuration names this subscriber: take the [[subscriber]] entry out first."
+            );
+            return Ok(super::USAGE);
+        }
+        if store.erase_person(&self.address, wall()).await? {
+            println!(
+                "Erased. What is left is a keyed hash, by which no list brings the address back."
+            );
+        } else {
+            println!("Nothing was known of that address. No list brings it in from now on.");
+        }
+        Ok(super::DONE)
+    }
+
     async fn lift(self, store: &Store) -> anyhow::Result<u8> {
         if store.lift_suppression(&self.address).await? {
             println!("It is mailed again, if it is on the list.");
@@ -386,7 +418,7 @@ impl Remove {
     }
 
     async fn run(self, store: &Store) -> anyhow::Result<u8> {
-        if store.unsubscribe(&self.address).await? {
+        if store.unsubscribe(&self.address, "command", wall()).await? {
             println!("Unsubscribed. What was on its way to them is cancelled.");
             Ok(super::DONE)
         } else {

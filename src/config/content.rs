@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::read::Table;
 use super::values::{address, language, mailbox, not_empty, short_name, url_pattern, web_url};
 use crate::model::{
-    Cadence, CadenceId, Keyword, Language, NewSubscriber, Newsletter, Topic, TopicId, clean_name,
+    Cadence, CadenceId, Edition, Keyword, Language, NewSubscriber, Newsletter, Topic, TopicId,
+    clean_name,
 };
 
 pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
@@ -61,7 +62,9 @@ pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
         }
         url_pattern(text, &[Newsletter::EDITION]).map(|(_, pattern)| pattern)
     });
-    let preferences_url = table.parsed("preferences_url", whole, web_url);
+    let preferences_url = table.parsed("preferences_url", whole, |text| {
+        url_pattern(text, &[Newsletter::TOKEN]).map(|(_, pattern)| pattern)
+    });
     let pattern = "An address with {token} in it, where a POST ends a subscription: \"https://example.org/u/{token}\".";
     let unsubscribe_url = table.parsed("unsubscribe_url", pattern, |text| {
         if !text.contains(Newsletter::TOKEN) {
@@ -96,6 +99,10 @@ pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
         browser_url,
         preferences_url,
         unsubscribe_url,
+        follow_url: None,
+        story_url: None,
+        pages_url: None,
+        archive_url: None,
     })
 }
 
@@ -115,6 +122,14 @@ pub(super) fn cadence((name, mut table): (String, Table<'_, '_>)) -> Option<Cade
         table.missing(
             "name",
             &format!("{what}: use small letters, digits and hyphens."),
+        );
+        return None;
+    }
+    if name == Edition::FOLLOWED {
+        let what = "is what editions are called that have news of followed stories only";
+        table.missing(
+            "name",
+            &format!("“{name}” {what}: give the cadence another name."),
         );
         return None;
     }

@@ -11,6 +11,7 @@ mod problem;
 mod rank;
 mod read;
 mod secret;
+mod serve;
 mod templates;
 mod theme;
 mod values;
@@ -34,6 +35,7 @@ use crate::model::{
 use crate::rank::Options;
 use crate::render::{Theme, encoded_size};
 use crate::store::StoreUrl;
+use crate::web::ServeOptions;
 
 /// What the publisher's own words may have in a mail, in bytes as they go over the wire: less than half of it.
 const OWN_WORDS: usize = 40_000;
@@ -71,6 +73,8 @@ pub struct Config {
     pub store: StoreUrl,
     /// How mail goes out.
     pub delivery: DeliveryOptions,
+    /// The pages for readers, if there are any.
+    pub serve: Option<ServeOptions>,
 }
 
 impl Config {
@@ -175,7 +179,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
                 .map_err(|_| format!("“{text}” is not a time"))
         },
     );
-    let newsletter = content::newsletter(root.table("newsletter"));
+    let mut newsletter = content::newsletter(root.table("newsletter"));
 
     let cadences: Vec<Option<Cadence>> = root
         .tables("cadence")
@@ -249,6 +253,10 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         folder,
     );
     let store = delivery::store_url(root.table("store"), folder);
+    let serve = serve::serve(root.table("serve"), language.unwrap_or(Language::De));
+    if let (Some(newsletter), Some(serve)) = (&mut newsletter, &serve) {
+        serve::link_pages(newsletter, serve);
+    }
     let delivery = delivery::delivery(root.table("delivery"), folder, newsletter.as_ref());
     root.done();
     let texts = blocks.iter().map(|(plan, _)| plan.block.text.as_str());
@@ -301,6 +309,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         blocks,
         store: store?,
         delivery: delivery?,
+        serve,
     })
 }
 

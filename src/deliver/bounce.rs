@@ -6,7 +6,7 @@
 use mail_parser::{Message, MessageParser, MimeHeaders as _, PartType};
 
 use super::outcome::judge_report;
-use crate::model::{Bounce, DeliveryId, EditionId, Purpose, SubscriberId, TOKEN_LENGTH, TokenKey};
+use crate::model::{Bounce, DeliveryId, EditionId, Purpose, SubscriberId, TOKEN_LENGTH, TokenKeys};
 
 /// What a mail that came in means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub enum Named {
 #[derive(Debug)]
 pub struct Ours<'a> {
     /// Opens the tokens.
-    pub tokens: &'a TokenKey,
+    pub tokens: &'a TokenKeys,
     /// The domain of our Message-IDs.
     pub domain: &'a str,
 }
@@ -259,8 +259,8 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn tokens() -> TokenKey {
-        TokenKey::new(&[3; 32])
+    fn tokens() -> TokenKeys {
+        TokenKeys::new(&[3; 32], &[])
     }
 
     fn read(mail: &str, recipient: Option<&str>) -> Inbound {

@@ -1,5 +1,6 @@
 //! A digest or a letter becomes a message: the headers that its sender owes, both bodies, and the signature.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use anyhow::Context as _;
@@ -10,10 +11,10 @@ use lettre::message::header::{
 use lettre::message::{Mailbox, Message};
 
 use super::dkim::Signer;
-use super::encoded::EncodedDigest;
+use super::encoded::{EncodedDigest, EncodedNews, ForReader};
 use crate::model::{
     Address, DeliveryId, Edition, Language, Letter, Newsletter, PersonalLinks, Purpose,
-    SubscriberId, TokenKey, unsubscribe_by_mail,
+    SubscriberId, TokenKeys, unsubscribe_by_mail,
 };
 
 /// Who sends: what all messages of a newsletter have in common.
@@ -27,7 +28,7 @@ pub struct Sender {
     /// own there (VERP): `bounce+TOKEN@…`.
     pub returns: Option<Address>,
     /// Seals the tokens.
-    pub tokens: TokenKey,
+    pub tokens: TokenKeys,
 }
 
 /// Who a message is for.
@@ -68,11 +69,24 @@ pub struct Mail {
 impl Sender {
     /// The links of `recipient`, in the headers and in both bodies.
     pub fn links(&self, recipient: &Recipient<'_>) -> PersonalLinks {
-        let link = self
-            .unsubscribe_token(recipient)
-            .and_then(|token| self.newsletter.unsubscribe_link(&token));
+        let newsletter = &self.newsletter;
+        let token = |purpose| {
+            let (_, subscriber) = recipient.known?;
+            Some(self.tokens.seal(purpose, subscriber.0))
+        };
+        let link = |pattern: &Option<String>, purpose| {
+            let pattern = pattern.as_ref()?;
+            Some(pattern.replace(Newsletter::TOKEN, &token(purpose)?))
+        };
         PersonalLinks {
-            unsubscribe: link.unwrap_or_else(|| self.unsubscribe_by_mail(recipient)),
+            unsubscribe: link(&newsletter.unsubscribe_url, Purpose::Unsubscribe)
+                .unwrap_or_else(|| self.unsubscribe_by_mail(recipient)),
+            preferences: link(&newsletter.preferences_url, Purpose::Preferences)
+                .unwrap_or_default(),
+            follow: match newsletter.follow_url {
+                Some(_) => token(Purpose::Follow).unwrap_or_default(),
+                None => String::new(),
+            },
         }
     }
 
@@ -89,7 +103,7 @@ impl Sender {
         )
     }
 
-    /// Makes the message that brings `digest`, a rendering of `edition`, to `recipient`.
+    /// Makes the message that brings `digest`, a rendering of `edition`, to `recipient`, with `news` of what they follow.
     ///
     /// The same arguments give the same bytes: a second try carries the same `Message-ID`, `Date`, boundary and signature,
     /// by which a mailbox can tell that it has the mail already.
@@ -101,6 +115,7 @@ impl Sender {
         edition: &Edition,
         digest: &EncodedDigest,
         recipient: &Recipient<'_>,
+        news: Vec<Arc<EncodedNews>>,
     ) -> anyhow::Result<Mail> {
         let newsletter = &self.newsletter;
         let feedback = format!(
@@ -112,10 +127,11 @@ impl Sender {
         let mut headers = vec![("List-Id", list_id(newsletter))];
         let links = self.links(recipient);
         let by_mail = self.unsubscribe_by_mail(recipient);
-        if links.unsubscribe == by_mail {
+        // RFC 8058 3.1: the one-click address is one of HTTPS.
+        if !links.unsubscribe.starts_with("https://") {
             headers.push(("List-Unsubscribe", format!("<{by_mail}>")));
         } else {
-            // RFC 8058: one click on a button of the mail program is a POST to the first address.
+            // One click on a button of the mail program is a POST to the first address.
             let both = format!("<{}>, <{by_mail}>", links.unsubscribe);
             headers.push(("List-Unsubscribe", both));
             let post = "List-Unsubscribe=One-Click".to_owned();
@@ -130,7 +146,7 @@ impl Sender {
             id: format!("{}.{}", edition.id, recipient.token),
             date: edition.created_at,
             digest,
-            links,
+            reader: ForReader { links, news },
             headers,
         };
         self.assemble(recipient, content)
@@ -151,9 +167,7 @@ impl Sender {
             id: format!("{}.{}", self.newsletter.id, recipient.token),
             date,
             digest: &EncodedDigest::letter(letter),
-            links: PersonalLinks {
-                unsubscribe: String::new(),
-            },
+            reader: ForReader::default(),
             headers: Vec::new(),
         };
         self.assemble(recipient, content)
@@ -198,7 +212,7 @@ impl Sender {
         let signature = if self.signer.is_empty() {
             String::new()
         } else {
-            let hash = content.digest.hash(&content.links);
+            let hash = content.digest.hash(&content.reader);
             self.signer.sign(&headers, hash, content.date)?
         };
         let mut bytes =
@@ -206,7 +220,7 @@ impl Sender {
         bytes.extend_from_slice(signature.as_bytes());
         bytes.extend_from_slice(headers.as_bytes());
         bytes.extend_from_slice(b"\r\n");
-        content.digest.fill(&content.links, &mut bytes);
+        content.digest.fill(&content.reader, &mut bytes);
         Ok(Mail {
             from: self.return_address(recipient)?,
             to: recipient.address.clone(),
@@ -235,7 +249,7 @@ struct Content<'a> {
     id: String,
     date: DateTime<Utc>,
     digest: &'a EncodedDigest,
-    links: PersonalLinks,
+    reader: ForReader,
     /// Beside those that every mail has.
     headers: Vec<(&'static str, String)>,
 }
@@ -262,7 +276,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::model::{self, CadenceId, Window};
+    use crate::model::{self, CadenceId, Personal, Window};
 
     fn newsletter() -> Newsletter {
         let address = |text: &str| Address::parse(text).expect("an address");
@@ -280,6 +294,10 @@ mod tests {
             url: None,
             browser_url: None,
             preferences_url: None,
+            follow_url: None,
+            story_url: None,
+            pages_url: None,
+            archive_url: None,
             unsubscribe_url: None,
         }
     }
@@ -289,7 +307,7 @@ mod tests {
             newsletter: newsletter(),
             signer: Signer::new(&[]).unwrap(),
             returns: None,
-            tokens: TokenKey::new(&[7; 32]),
+            tokens: TokenKeys::new(&[7; 32], &[]),
         }
     }
 
@@ -311,12 +329,13 @@ mod tests {
             created_at: DateTime::UNIX_EPOCH,
             sections: Vec::new(),
             blocks: Vec::new(),
+            followed: Vec::new(),
         };
         let digest = model::Digest {
             subject: subject.into(),
             html: model::Body::new(&format!(
                 "<p>Grüße <a href=\"{}\">x</a></p>",
-                PersonalLinks::UNSUBSCRIBE
+                Personal::Unsubscribe.mark()
             )),
             text: model::Body::new("Grüße\n.\nein Punkt allein\n"),
         };
@@ -329,7 +348,9 @@ mod tests {
             known: Some((DeliveryId(7), SubscriberId(9))),
         };
         let digest = EncodedDigest::new(&digest);
-        sender.message(&edition, &digest, &recipient).unwrap()
+        sender
+            .message(&edition, &digest, &recipient, Vec::new())
+            .unwrap()
     }
 
     #[test]

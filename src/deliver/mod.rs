@@ -23,8 +23,9 @@ mod worker;
 
 pub use bounce::{Inbound, Named, Ours, read_inbound};
 pub use dkim::{DkimOptions, DnsRecord, Signer};
-pub use encoded::EncodedDigest;
+pub use encoded::{EncodedDigest, EncodedNews, ForReader};
 pub use mailer::{DeliveryOptions, Login, Mailer, MailerOptions, Security, SmtpOptions};
 pub use message::{Mail, Recipient, Sender};
+pub use press::Printed;
 pub use throttle::{DomainLimits, Limits};
 pub use worker::{Delivered, Job, deliver};

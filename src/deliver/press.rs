@@ -6,18 +6,28 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::encoded::EncodedDigest;
+use super::encoded::{EncodedDigest, EncodedNews};
 use super::message::{Mail, Recipient, Sender};
 use super::worker::patiently;
-use crate::model::{Audience, Delivery, Digest, Edition, EditionId};
+use crate::model::{Audience, Delivery, Digest, Edition, EditionId, ItemKey};
 use crate::store::Store;
 
 /// How many digests are held ready. More audiences than that are at work on at a time only where nearly every reader
 /// has a choice of topics of their own; then some are made anew.
 const HELD: usize = 64;
 
-/// An edition and its digest for one audience.
-type Rendered = (Arc<Edition>, Arc<EncodedDigest>);
+/// How many bytes of news of what a reader follows go into the HTML part of a mail, beyond which Gmail would not show all of it.
+const NEWS_BYTES: usize = 6_500;
+
+/// A digest, and news of followed stories by the keys of those, each for whoever follows it.
+pub type Printed = (Digest, Vec<(ItemKey, EncodedNews)>);
+
+/// An edition as one audience gets it.
+struct Rendered {
+    edition: Arc<Edition>,
+    digest: EncodedDigest,
+    news: HashMap<ItemKey, Arc<EncodedNews>>,
+}
 
 /// Why there is no mail for a delivery.
 pub(super) enum Unmade {
@@ -32,12 +42,12 @@ pub(super) struct Press<R> {
     store: Arc<Store>,
     sender: Arc<Sender>,
     render: R,
-    digests: Mutex<HashMap<(EditionId, Audience), Rendered>>,
+    digests: Mutex<HashMap<(EditionId, Audience), Arc<Rendered>>>,
 }
 
 impl<R> Press<R>
 where
-    R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
+    R: Fn(&Edition, &Audience) -> anyhow::Result<Printed>,
 {
     pub(super) fn new(store: Arc<Store>, sender: Arc<Sender>, render: R) -> Self {
         Self {
@@ -50,7 +60,13 @@ where
 
     /// The mail of a delivery.
     pub(super) async fn mail(&self, delivery: &Delivery) -> Result<Mail, Unmade> {
-        let (edition, digest) = self.digest(delivery).await.map_err(Unmade::Digest)?;
+        let rendered = self.digest(delivery).await.map_err(Unmade::Digest)?;
+        let news = rendered.news_for(delivery);
+        if news.is_empty() && rendered.edition.is_of_followed() {
+            return Err(Unmade::Mail(anyhow::anyhow!(
+                "its subscriber follows nothing any more that it has news of"
+            )));
+        }
         let recipient = Recipient {
             address: &delivery.address,
             name: &delivery.name,
@@ -59,11 +75,11 @@ where
             known: Some((delivery.id, delivery.subscriber)),
         };
         self.sender
-            .message(&edition, &digest, &recipient)
+            .message(&rendered.edition, &rendered.digest, &recipient, news)
             .map_err(Unmade::Mail)
     }
 
-    async fn digest(&self, delivery: &Delivery) -> anyhow::Result<Rendered> {
+    async fn digest(&self, delivery: &Delivery) -> anyhow::Result<Arc<Rendered>> {
         let key = (delivery.edition.clone(), delivery.audience.clone());
         // Held while it is made, so that two sessions do not make the same one.
         let mut digests = self.digests.lock().await;
@@ -77,10 +93,34 @@ where
         let edition = Arc::new(patiently(&self.store, load).await?);
         // A fault in a template engine must not end the run for all.
         let rendering = AssertUnwindSafe(|| (self.render)(&edition, &delivery.audience));
-        let digest = std::panic::catch_unwind(rendering)
+        let (digest, news) = std::panic::catch_unwind(rendering)
             .map_err(|_| anyhow::anyhow!("rendering it panicked"))??;
-        let digest = Arc::new(EncodedDigest::new(&digest));
-        digests.insert(key, (edition.clone(), digest.clone()));
-        Ok((edition, digest))
+        let news = news
+            .into_iter()
+            .map(|(story, news)| (story, Arc::new(news)));
+        let rendered = Arc::new(Rendered {
+            digest: EncodedDigest::new(&digest),
+            news: news.collect(),
+            edition,
+        });
+        digests.insert(key, rendered.clone());
+        Ok(rendered)
+    }
+}
+
+impl Rendered {
+    /// The news of what the reader of `delivery` follows, as many as a mail has room for; those first that they have followed longest.
+    fn news_for(&self, delivery: &Delivery) -> Vec<Arc<EncodedNews>> {
+        let news = delivery
+            .follows
+            .iter()
+            .filter_map(|story| self.news.get(story));
+        let mut room = NEWS_BYTES;
+        let fits = |news: &&Arc<EncodedNews>| {
+            let left = room.checked_sub(news.html_size());
+            room = left.unwrap_or(room);
+            left.is_some()
+        };
+        news.filter(fits).cloned().collect()
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Audience, EditionId, SubscriberId};
+use super::{Address, Audience, EditionId, ItemKey, SubscriberId};
 
 /// The store's number of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,6 +78,8 @@ pub struct Delivery {
     pub address: Address,
     /// The name in `To`; may be empty.
     pub name: String,
+    /// The stories that they follow, of which the edition may have news for them.
+    pub follows: Vec<ItemKey>,
     /// Which rendering the subscriber gets.
     pub audience: Audience,
     /// How often it has been tried, this time included.

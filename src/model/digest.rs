@@ -25,51 +25,129 @@ pub struct Letter {
     pub text: String,
 }
 
+/// What differs from reader to reader in a digest that many get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Personal {
+    /// The link that ends the subscription.
+    Unsubscribe,
+    /// The link to what the reader has chosen.
+    Preferences,
+    /// The token in the links that follow a story.
+    Follow,
+    /// News of the stories that the reader follows, in the HTML body.
+    FollowedHtml,
+    /// The same in the text body.
+    FollowedText,
+}
+
+impl Personal {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Unsubscribe,
+        Self::Preferences,
+        Self::Follow,
+        Self::FollowedHtml,
+        Self::FollowedText,
+    ];
+
+    /// What stands for it in a rendered body. No feed, configuration or name can write it: text from outside never has
+    /// private-use characters ([`is_unwanted`](crate::model::is_unwanted)), nor does a URL.
+    pub const fn mark(self) -> &'static str {
+        match self {
+            Self::Unsubscribe => "\u{e000}unsubscribe\u{e001}",
+            Self::Preferences => "\u{e000}preferences\u{e001}",
+            Self::Follow => "\u{e000}follow\u{e001}",
+            // Between the rows of a table nothing else may stand than a comment.
+            Self::FollowedHtml => "<!--\u{e000}followed\u{e001}-->",
+            Self::FollowedText => "\u{e000}followed\u{e001}",
+        }
+    }
+}
+
 /// The links that differ from reader to reader.
 ///
-/// Each is a URL whose reserved characters are percent-encoded, so that it stands in HTML and in text as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Each is a URL, or a part of one, whose reserved characters are percent-encoded, so that it stands in HTML and in text as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PersonalLinks {
     /// Ends the subscription.
     pub unsubscribe: String,
+    /// Leads to what they have chosen.
+    pub preferences: String,
+    /// The token in links that follow a story.
+    pub follow: String,
 }
 
 impl PersonalLinks {
-    /// Stands for [`Self::unsubscribe`] in a rendered body. No feed, configuration or name can write it: text from
-    /// outside never has private-use characters ([`is_unwanted`](crate::model::is_unwanted)), nor does a URL.
-    pub const UNSUBSCRIBE: &'static str = "\u{e000}unsubscribe\u{e001}";
+    /// What goes to a place; nothing where no link does.
+    pub fn at(&self, place: Personal) -> &str {
+        match place {
+            Personal::Unsubscribe => &self.unsubscribe,
+            Personal::Preferences => &self.preferences,
+            Personal::Follow => &self.follow,
+            Personal::FollowedHtml | Personal::FollowedText => "",
+        }
+    }
 }
 
-/// A body of a mail with places for personal links. It is cut into pieces once, so that filling it in for a
+/// A body of a mail with places for what is personal. It is cut into pieces once, so that filling it in for a
 /// reader is a matter of copying.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
     /// What stands between the places: one piece more than there are places.
     pieces: Vec<String>,
+    places: Vec<Personal>,
 }
 
 impl Body {
-    /// The body of a rendered text, in which [`PersonalLinks::UNSUBSCRIBE`] stands for a place.
+    /// What is in every mark.
+    const BEGINS: char = '\u{e000}';
+
+    /// The body of a rendered text, in which [`Personal::mark`] stands for a place.
     pub fn new(rendered: &str) -> Self {
-        let pieces = rendered.split(PersonalLinks::UNSUBSCRIBE);
-        Self {
-            pieces: pieces.map(str::to_owned).collect(),
+        let (mut pieces, mut places) = (Vec::new(), Vec::new());
+        let mut rest = rendered;
+        let mut looked = 0;
+        while let Some(found) = rest[looked..].find(Self::BEGINS) {
+            let found = looked + found;
+            let standing = Personal::ALL.into_iter().find_map(|place| {
+                let before = place.mark().find(Self::BEGINS)?;
+                let start = found.checked_sub(before)?;
+                rest.get(start..)?
+                    .starts_with(place.mark())
+                    .then_some((start, place))
+            });
+            let Some((start, place)) = standing else {
+                looked = found + Self::BEGINS.len_utf8();
+                continue;
+            };
+            pieces.push(rest[..start].to_owned());
+            places.push(place);
+            rest = &rest[start + place.mark().len()..];
+            looked = 0;
         }
+        pieces.push(rest.to_owned());
+        Self { pieces, places }
     }
 
-    /// The body for one reader.
+    /// The body for one reader, who follows nothing.
     pub fn fill(&self, links: &PersonalLinks) -> String {
-        self.pieces.join(&links.unsubscribe)
+        let mut text = String::new();
+        for (piece, place) in self.parts() {
+            text.push_str(piece);
+            text.push_str(place.map_or("", |place| links.at(place)));
+        }
+        text
     }
 
-    /// What stands between the personal links.
-    pub fn pieces(&self) -> &[String] {
-        &self.pieces
+    /// What stands between the places, each with the place behind it; the last has none.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, Option<Personal>)> {
+        let places = self.places.iter().copied().map(Some).chain([None]);
+        self.pieces.iter().map(String::as_str).zip(places)
     }
 
-    /// How many personal links it has.
+    /// How many places it has.
     pub fn places(&self) -> usize {
-        self.pieces.len() - 1
+        self.places.len()
     }
 }
 
@@ -116,18 +194,22 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_filled_in_wherever_a_link_belongs() {
-        let place = PersonalLinks::UNSUBSCRIBE;
+    fn a_body_is_filled_in_wherever_something_personal_belongs() {
+        let [leave, choose] = [Personal::Unsubscribe, Personal::Preferences].map(Personal::mark);
+        let followed = Personal::FollowedHtml.mark();
         let links = PersonalLinks {
             unsubscribe: "https://example.org/u/1".into(),
+            preferences: "https://example.org/p/2".into(),
+            ..PersonalLinks::default()
         };
         for (rendered, places, filled) in [
-            (format!("a {place} b"), 1, "a https://example.org/u/1 b"),
+            (format!("a {leave} b"), 1, "a https://example.org/u/1 b"),
             (
-                format!("{place}{place}"),
+                format!("{choose}{leave}"),
                 2,
-                "https://example.org/u/1https://example.org/u/1",
+                "https://example.org/p/2https://example.org/u/1",
             ),
+            (format!("<tr></tr>{followed}<tr>"), 1, "<tr></tr><tr>"),
             ("none".to_owned(), 0, "none"),
         ] {
             let body = Body::new(&rendered);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Block, CadenceId, Language, Story, TopicId};
+use super::{Block, CadenceId, Followed, Language, Length, Story, TopicId};
 
 super::text_id! {
     /// The identity of an edition: newsletter, cadence and the moment it was due, as in `tidings.daily.20261120T060000Z`.
@@ -52,6 +52,9 @@ pub struct Edition {
     /// What the publisher puts between them.
     #[serde(default)]
     pub blocks: Vec<Block>,
+    /// News of stories that subscribers follow: each gets those of their own.
+    #[serde(default)]
+    pub followed: Vec<Followed>,
 }
 
 impl Edition {
@@ -70,6 +73,15 @@ impl Edition {
             .filter(|section| audience.wants(&section.topic))
     }
 
+    /// The cadence of editions that have nothing but news of followed stories, for those who want them at once. No configured
+    /// one has its name.
+    pub const FOLLOWED: &'static str = "followed";
+
+    /// Whether it has nothing but news of followed stories, for those who want them at once.
+    pub fn is_of_followed(&self) -> bool {
+        self.cadence.as_str() == Self::FOLLOWED
+    }
+
     /// How many stories it has.
     pub fn story_count(&self) -> usize {
         self.sections
@@ -86,6 +98,8 @@ pub struct Audience {
     pub language: Language,
     /// The topics they want; empty means all.
     pub topics: BTreeSet<TopicId>,
+    /// How much of it.
+    pub length: Length,
 }
 
 impl Audience {
@@ -94,6 +108,7 @@ impl Audience {
         Self {
             language,
             topics: BTreeSet::new(),
+            length: Length::Full,
         }
     }
 

@@ -54,6 +54,11 @@ pub enum SecretPart {
 }
 
 impl Feed {
+    /// Whether anybody may be told of it: there is no login, and nothing secret in what is sent along.
+    pub fn is_open(&self) -> bool {
+        self.login.is_none() && self.headers.is_empty()
+    }
+
     /// The feed at an address of which nothing else is known.
     pub fn at(url: Url) -> Self {
         Self::new(FeedKey(url.to_string()), Location::Web(url))

@@ -6,10 +6,12 @@
 mod address;
 mod block;
 mod bounce;
+mod consent;
 mod delivery;
 mod digest;
 mod edition;
 mod feed;
+mod follow;
 mod item;
 mod language;
 mod memory;
@@ -23,24 +25,27 @@ mod topic;
 pub use address::{Address, AddressError};
 pub use block::{Block, BlockPlan, Place};
 pub use bounce::{Bounce, Suppression, SuppressionReason};
+pub use consent::{Consent, ConsentEvent, consent_hash};
 pub use delivery::{
     About, Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome, Refusal, UnknownPolicy,
 };
-pub use digest::{Body, Digest, Letter, PersonalLinks, unsubscribe_by_mail};
+pub use digest::{Body, Digest, Letter, Personal, PersonalLinks, unsubscribe_by_mail};
 pub use edition::{Audience, Edition, EditionId, Section, Window};
 pub use feed::{
     Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Location, Pace, SecretPart, SecretText,
 };
+pub use follow::{Follow, Followed};
 pub use item::{Item, ItemKey, Mark};
 pub use language::Language;
 pub use memory::{Mailed, Memory, Vocabulary, Vote};
 pub use newsletter::{Cadence, CadenceId, Newsletter};
 pub use story::{Composition, LeftOut, Picture, Reason, Score, Story, Update};
 pub use subscriber::{
-    Choices, NewSubscriber, Subscriber, SubscriberId, SubscriberState, clean_name,
+    Choices, Length, LocalHour, NewSubscriber, Preferences, Subscriber, SubscriberId,
+    SubscriberState, clean_name,
 };
 pub use text::{is_unwanted, sentence_ends};
-pub use token::{Purpose, TOKEN_LENGTH, TokenKey};
+pub use token::{Purpose, TOKEN_LENGTH, TokenKeys};
 pub use topic::{Field, Keyword, Topic, TopicId};
 
 /// Declares a newtype over `String` for an identifier that the configuration or the store gives.

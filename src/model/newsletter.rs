@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Address, EditionId, Language};
+use super::{Address, EditionId, Language, Purpose, TokenKeys};
 
 super::text_id! {
     /// The name of a cadence: `daily`, `weekly`, ….
@@ -36,23 +36,45 @@ pub struct Newsletter {
     pub url: Option<url::Url>,
     /// Where each edition can be read on the web, with [`Newsletter::EDITION`] for its identity.
     pub browser_url: Option<String>,
-    /// Where subscribers change what they get.
-    pub preferences_url: Option<url::Url>,
+    /// Where subscribers change what they get; with [`Newsletter::TOKEN`], where each sees their own choices.
+    pub preferences_url: Option<String>,
     /// Where a subscriber leaves with one click, with [`Newsletter::TOKEN`] for theirs.
     pub unsubscribe_url: Option<String>,
+    /// Where a subscriber follows a story, with [`Newsletter::TOKEN`] for theirs and [`Newsletter::STORY`] for the story.
+    pub follow_url: Option<String>,
+    /// Where a story of the archive and what is like it is found, with [`Newsletter::STORY`] for the story.
+    pub story_url: Option<String>,
+    /// Where people sign up.
+    pub pages_url: Option<String>,
+    /// Where the archive begins.
+    pub archive_url: Option<String>,
 }
 
 impl Newsletter {
     /// What stands for the edition in [`Newsletter::browser_url`].
     pub const EDITION: &'static str = "{edition}";
 
-    /// What stands for a subscriber's token in [`Newsletter::unsubscribe_url`].
+    /// What stands for a subscriber's token in addresses of theirs.
     pub const TOKEN: &'static str = "{token}";
 
-    /// Where the subscriber of `token` leaves with one click.
-    pub fn unsubscribe_link(&self, token: &str) -> Option<String> {
-        let pattern = self.unsubscribe_url.as_ref()?;
-        Some(pattern.replace(Self::TOKEN, token))
+    /// What stands for a story in [`Newsletter::follow_url`].
+    pub const STORY: &'static str = "{story}";
+
+    /// What stands for the key of an archive that is not public in [`Newsletter::browser_url`].
+    pub const KEY: &'static str = "{key}";
+
+    /// The same newsletter, with the key in its links.
+    pub fn with_key(mut self, tokens: &TokenKeys) -> Self {
+        let key = tokens.seal(Purpose::Archive, 0);
+        let links = [
+            &mut self.browser_url,
+            &mut self.story_url,
+            &mut self.archive_url,
+        ];
+        for url in links.into_iter().flatten() {
+            *url = url.replace(Self::KEY, &key);
+        }
+        self
     }
 
     /// Where `edition` can be read on the web.

@@ -53,6 +53,91 @@ pub struct Subscriber {
     pub created_at: DateTime<Utc>,
     /// When consent was given.
     pub confirmed_at: Option<DateTime<Utc>>,
+    /// How much of an edition they want.
+    pub length: Length,
+    /// From which hour on their mail may come; at once without one.
+    pub hour: Option<LocalHour>,
+    /// Until when they get nothing.
+    pub paused_until: Option<DateTime<Utc>>,
+    /// When they left.
+    pub left_at: Option<DateTime<Utc>>,
+}
+
+/// How much of an edition somebody wants.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Length {
+    /// All of it.
+    #[default]
+    Full,
+    /// The first stories of each section.
+    Short,
+    /// All stories, each without its excerpt.
+    Headlines,
+}
+
+impl Length {
+    /// All lengths.
+    pub const ALL: [Self; 3] = [Self::Full, Self::Short, Self::Headlines];
+
+    /// How many stories of a section a short edition has.
+    pub const SHORT: usize = 3;
+
+    /// The word that the store and forms use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Short => "short",
+            Self::Headlines => "headlines",
+        }
+    }
+
+    /// The length of a [`word`](Self::word).
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|length| length.word() == word)
+    }
+}
+
+/// An hour of the day, somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LocalHour {
+    /// From 0 to 23.
+    pub hour: u8,
+    /// Where.
+    pub timezone: chrono_tz::Tz,
+}
+
+/// What subscribers choose for themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preferences {
+    /// How often.
+    pub cadence: CadenceId,
+    /// In which language; the newsletter's without one.
+    pub language: Option<Language>,
+    /// About what; empty means everything.
+    pub topics: BTreeSet<TopicId>,
+    /// How much of it.
+    pub length: Length,
+    /// From which hour on.
+    pub hour: Option<LocalHour>,
+    /// Not before.
+    pub paused_until: Option<DateTime<Utc>>,
+}
+
+impl Subscriber {
+    /// What they have chosen.
+    pub fn preferences(&self) -> Preferences {
+        Preferences {
+            cadence: self.profile.cadence.clone(),
+            language: self.profile.language,
+            topics: self.profile.topics.clone(),
+            length: self.length,
+            hour: self.hour,
+            paused_until: self.paused_until,
+        }
+    }
 }
 
 /// Who somebody is and what they want to get.
@@ -143,6 +228,9 @@ mod tests {
     fn every_state_has_a_word_that_leads_back_to_it() {
         for state in SubscriberState::ALL {
             assert_eq!(SubscriberState::from_word(state.word()), Some(state));
+        }
+        for length in Length::ALL {
+            assert_eq!(Length::from_word(length.word()), Some(length));
         }
     }
 }

@@ -36,12 +36,12 @@ mod vocabulary;
 
 use std::collections::{HashMap, HashSet};
 
-pub use follow::{Query, Searched};
+pub use follow::{Query, Searched, news};
 pub use interest::Interest;
 pub use language::Tongue;
 pub use options::{Options, Policy, Weights};
 pub use similarity::Similarity;
-pub use terms::terms;
+pub use terms::{index_terms, plain_terms, search_terms, terms};
 pub use vocabulary::vocabulary;
 
 use crate::model::{

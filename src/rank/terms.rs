@@ -257,6 +257,46 @@ pub fn terms(text: &str, tag: &str) -> Vec<String> {
     ids.map(|id| lexicon.term(*id).to_owned()).collect()
 }
 
+/// How many words of a search count.
+const SEARCH_WORDS: usize = 8;
+
+/// The terms of `text` as an index of the archive has them: each once, of letters and digits only. Where its language is unknown, or one that
+/// has no stems, they are those of each of `languages`.
+pub fn index_terms(text: &str, tag: Option<&str>, languages: &[Tongue]) -> Vec<String> {
+    let known = tag.and_then(Tongue::from_tag);
+    let languages = known.as_ref().map_or(languages, std::slice::from_ref);
+    let terms = languages
+        .iter()
+        .flat_map(|language| terms(text, language.tag()));
+    let mut terms: Vec<String> = terms.map(|term| plain(&term)).collect();
+    terms.sort_unstable();
+    terms.dedup();
+    terms.retain(|term| !term.is_empty());
+    terms
+}
+
+/// The words of a search, each as what the index may have it as: its terms in each of `languages`.
+pub fn search_terms(text: &str, languages: &[Tongue]) -> Vec<Vec<String>> {
+    let mut words = Vec::new();
+    each_word(text, SEARCH_WORDS, |word| {
+        words.push(index_terms(word, None, languages));
+    });
+    words.retain(|forms| !forms.is_empty());
+    words
+}
+
+/// Terms as an index of the archive has them.
+pub fn plain_terms(terms: Vec<&str>) -> Vec<String> {
+    let plain = terms.into_iter().map(plain);
+    plain.filter(|term| !term.is_empty()).collect()
+}
+
+/// Without the signs that databases take for something else.
+fn plain(term: &str) -> String {
+    let spelled = term.replace('+', "plus").replace('#', "sharp");
+    spelled.chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
 /// Calls `found` with the first `max` words of `text` in lower case: runs of letters and digits, without the `’s` of a
 /// possessive; in scripts that do not separate words, each two letters that follow one another.
 pub(super) fn each_word(text: &str, max: usize, mut found: impl FnMut(&str)) {
@@ -392,6 +432,32 @@ pub(super) fn fold(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_search_finds_a_word_in_any_of_its_forms_and_languages() {
+        let languages = [Tongue::De, Tongue::En];
+        let index = index_terms("Neue Sprachmodelle für C++ und C#", Some("de"), &languages);
+        let finds = |query: &str| {
+            let words = search_terms(query, &languages);
+            let has = |forms: &Vec<String>| forms.iter().any(|form| index.contains(form));
+            !words.is_empty() && words.iter().all(has)
+        };
+        for query in [
+            "Sprachmodell",
+            "sprachmodells",
+            "neues sprachmodell",
+            "C++",
+            "c#",
+            "FÜR",
+        ] {
+            assert!(finds(query), "{query}: {index:?}");
+        }
+        for query in ["Sprache", "Modell", "C", "", "\" OR *"] {
+            assert!(!finds(query), "{query}: {index:?}");
+        }
+        let unknown = index_terms("language models", None, &languages);
+        assert!(unknown.contains(&"model".to_owned()), "{unknown:?}");
+    }
 
     fn words(text: &str) -> Vec<String> {
         let mut words = Vec::new();

@@ -202,6 +202,7 @@ mod tests {
     #[test]
     fn a_block_whose_section_somebody_does_not_get_moves_up() {
         let audience = |topic: &str| Audience {
+            length: Default::default(),
             language: Language::De,
             topics: [TopicId(topic.into())].into(),
         };

@@ -203,6 +203,7 @@ mod tests {
         let digest = render(edition, Language::De);
         let links = PersonalLinks {
             unsubscribe: format!("https://example.org/{}", "u".repeat(300)),
+            ..PersonalLinks::default()
         };
         (digest.html.fill(&links), digest.text.fill(&links))
     }

@@ -49,6 +49,7 @@ fn tried(newsletter: &Newsletter, theme: &Theme, language: Language) -> Vec<anyh
     let audience = Audience::everything(language);
     let links = PersonalLinks {
         unsubscribe: LINK.to_owned(),
+        ..PersonalLinks::default()
     };
     let digests = [&full, &empty].map(|edition| {
         let digest = digest(newsletter, theme, edition, &audience)?;

@@ -27,12 +27,7 @@ pub fn atom<'a>(
     editions: impl Iterator<Item = &'a Edition>,
     audience: &Audience,
 ) -> anyhow::Result<String> {
-    let feed = Feed::new(newsletter, theme, editions, audience)?;
-    let page = Atom {
-        feed: &feed,
-        version: env!("CARGO_PKG_VERSION"),
-    };
-    page.render().context("writing the edition as Atom")
+    Feed::new(newsletter, theme, editions, audience)?.to_atom()
 }
 
 /// The same as a JSON Feed.
@@ -45,56 +40,78 @@ pub fn json_feed<'a>(
     editions: impl Iterator<Item = &'a Edition>,
     audience: &Audience,
 ) -> anyhow::Result<String> {
-    let feed = Feed::new(newsletter, theme, editions, audience)?;
-    let author = |name| JsonAuthor { name };
-    let items = feed.entries.iter().map(|entry| JsonItem {
-        id: &entry.id,
-        url: &entry.url,
-        title: &entry.title,
-        content_text: &entry.text,
-        content_html: &entry.html,
-        date_published: &entry.published,
-        authors: [author(&entry.source)],
-        tags: [&entry.section],
-        language: &entry.language,
-    });
-    let feed = JsonFeed {
-        version: "https://jsonfeed.org/version/1.1",
-        title: feed.title,
-        description: feed.tagline,
-        home_page_url: feed.url,
-        language: feed.language,
-        authors: [author(feed.title)],
-        items: items.collect(),
-    };
-    serde_json::to_string_pretty(&feed).context("writing the edition as a JSON feed")
+    Feed::new(newsletter, theme, editions, audience)?.to_json()
 }
 
 /// What both kinds of feed say.
-struct Feed<'a> {
-    id: String,
-    title: &'a str,
-    tagline: &'a str,
-    url: &'a str,
-    language: &'static str,
-    updated: String,
-    entries: Vec<Entry>,
+pub(crate) struct Feed<'a> {
+    /// For ever the same.
+    pub(crate) id: String,
+    pub(crate) title: &'a str,
+    pub(crate) tagline: &'a str,
+    /// Where people read it; empty when nowhere.
+    pub(crate) url: &'a str,
+    /// Where it is itself; empty when nobody knows.
+    pub(crate) own_url: &'a str,
+    pub(crate) language: &'static str,
+    /// RFC 3339.
+    pub(crate) updated: String,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// What both say of a story.
-struct Entry {
-    id: String,
-    title: String,
+pub(crate) struct Entry {
+    pub(crate) id: String,
+    pub(crate) title: String,
     /// Empty when it has none.
-    url: String,
-    language: String,
-    source: String,
-    published: String,
-    topic: String,
-    section: String,
-    text: String,
-    /// The same with links to other outlets and to a discussion.
-    html: String,
+    pub(crate) url: String,
+    pub(crate) language: String,
+    pub(crate) source: String,
+    /// RFC 3339.
+    pub(crate) published: String,
+    pub(crate) topic: String,
+    pub(crate) section: String,
+    pub(crate) text: String,
+    /// The same with links.
+    pub(crate) html: String,
+}
+
+impl Feed<'_> {
+    /// As Atom.
+    pub(crate) fn to_atom(&self) -> anyhow::Result<String> {
+        let page = Atom {
+            feed: self,
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        page.render().context("writing a feed as Atom")
+    }
+
+    /// As a JSON Feed.
+    pub(crate) fn to_json(&self) -> anyhow::Result<String> {
+        let author = |name| JsonAuthor { name };
+        let items = self.entries.iter().map(|entry| JsonItem {
+            id: &entry.id,
+            url: &entry.url,
+            title: &entry.title,
+            content_text: &entry.text,
+            content_html: &entry.html,
+            date_published: &entry.published,
+            authors: [author(&entry.source)],
+            tags: [&entry.section],
+            language: &entry.language,
+        });
+        let feed = JsonFeed {
+            version: "https://jsonfeed.org/version/1.1",
+            title: self.title,
+            description: self.tagline,
+            home_page_url: self.url,
+            feed_url: self.own_url,
+            language: self.language,
+            authors: [author(self.title)],
+            items: items.collect(),
+        };
+        serde_json::to_string_pretty(&feed).context("writing a feed as JSON")
+    }
 }
 
 impl<'a> Feed<'a> {
@@ -128,7 +145,8 @@ impl<'a> Feed<'a> {
             }
         }
         Ok(Self {
-            id: feed_id(newsletter, latest),
+            id: feed_id(newsletter, latest.cadence.as_str()),
+            own_url: "",
             title: mail.newsletter,
             tagline: mail.tagline,
             url: mail.url,
@@ -154,6 +172,8 @@ struct JsonFeed<'a> {
     description: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     home_page_url: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    feed_url: &'a str,
     language: &'a str,
     authors: [JsonAuthor<'a>; 1],
     items: Vec<JsonItem<'a>>,
@@ -219,10 +239,11 @@ fn html(story: &StoryView<'_>, words: &Words) -> String {
     html
 }
 
-/// The identity of a feed for ever: a UUID of our own making (RFC 9562 5.8) from the names of newsletter and cadence.
-fn feed_id(newsletter: &Newsletter, edition: &Edition) -> String {
+/// The identity of a feed for ever: a UUID of our own making (RFC 9562 5.8) from the name of the newsletter and its own, such
+/// as a cadence.
+pub(crate) fn feed_id(newsletter: &Newsletter, own: &str) -> String {
     let domain = newsletter.from.domain();
-    let name = format!("{domain} {} {}", newsletter.id, edition.cadence);
+    let name = format!("{domain} {} {own}", newsletter.id);
     let mut bytes: [u8; 16] = Sha256::digest(name)[..16].try_into().unwrap_or_default();
     bytes[6] = bytes[6] & 0x0f | 0x80;
     bytes[8] = bytes[8] & 0x3f | 0x80;
@@ -321,8 +342,8 @@ mod tests {
             ..today
         };
         assert_ne!(
-            feed_id(&newsletter(), &weekly),
-            feed_id(&newsletter(), &tomorrow)
+            feed_id(&newsletter(), weekly.cadence.as_str()),
+            feed_id(&newsletter(), tomorrow.cadence.as_str())
         );
     }
 

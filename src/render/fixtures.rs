@@ -35,6 +35,10 @@ pub(super) fn newsletter() -> Newsletter {
         browser_url: Some("https://example.org/bote/{edition}.html".into()),
         preferences_url: None,
         unsubscribe_url: None,
+        follow_url: None,
+        story_url: None,
+        pages_url: None,
+        archive_url: None,
     }
 }
 
@@ -99,6 +103,7 @@ pub(super) fn edition(sections: Vec<(&str, Vec<Story>)>) -> Edition {
         created_at: now(),
         sections: sections.into_iter().map(section).collect(),
         blocks: Vec::new(),
+        followed: Vec::new(),
     }
 }
 
@@ -153,6 +158,7 @@ pub(super) fn render_with(theme: &Theme, edition: &Edition, language: Language) 
 pub(super) fn bodies(digest: &Digest) -> (String, String) {
     let links = PersonalLinks {
         unsubscribe: "mailto:x@example.org?subject=unsubscribe%20y@example.org".into(),
+        ..PersonalLinks::default()
     };
     (digest.html.fill(&links), digest.text.fill(&links))
 }

@@ -66,6 +66,60 @@ pub fn confirmation(
     finished(theme, words, subject, mail, &letter)
 }
 
+/// The mail to somebody who signs up, is subscribed and reads `language`. It leads to what they have chosen, or to the story that they want to
+/// follow.
+///
+/// # Errors
+/// When a template fails, which only a publisher's own can.
+pub fn known(
+    newsletter: &Newsletter,
+    theme: &Theme,
+    language: Language,
+    preferences: &str,
+    follow: Option<&str>,
+) -> anyhow::Result<Letter> {
+    let words = words(language);
+    let (label, url) = match follow {
+        Some(follow) => (words.pages.follow.more, follow),
+        None => (words.labels.preferences, preferences),
+    };
+    let letter = LetterView {
+        buttons: vec![Button {
+            label,
+            url: url.to_owned(),
+        }],
+        ..begun(&words.pages.known, words, newsletter)
+    };
+    let mail = Mail::new(newsletter, language);
+    finished(theme, words, words.pages.known.subject, mail, &letter)
+}
+
+/// The mail that asks whoever has a new address, and reads `language`, whether a subscription is to go there. `link` says yes, until
+/// `until`.
+///
+/// # Errors
+/// When a template fails, which only a publisher's own can.
+pub fn moving(
+    newsletter: &Newsletter,
+    theme: &Theme,
+    language: Language,
+    link: &str,
+    until: DateTime<Utc>,
+) -> anyhow::Result<Letter> {
+    let words = words(language);
+    let until = until.with_timezone(&newsletter.timezone).date_naive();
+    let letter = LetterView {
+        buttons: vec![Button {
+            label: words.pages.confirm.move_button,
+            url: link.to_owned(),
+        }],
+        remarks: vec![words.letters.expiry.replace("{date}", &words.date(until))],
+        ..begun(&words.pages.moving, words, newsletter)
+    };
+    let mail = Mail::new(newsletter, language);
+    finished(theme, words, words.pages.moving.subject, mail, &letter)
+}
+
 /// The mail to somebody who has confirmed and reads `language`. `next` is when the next edition comes, `unsubscribe` the
 /// link that ends it all.
 ///

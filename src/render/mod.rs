@@ -11,6 +11,7 @@ mod check;
 mod color;
 mod direction;
 mod feed;
+mod followed;
 pub mod letter;
 pub mod lint;
 mod locale;
@@ -35,12 +36,16 @@ pub use budget::{HTML_BUDGET, encoded_size};
 pub use check::template_problems;
 pub use color::Color;
 use css_inline::{CSSInliner, InlineOptions};
+pub(crate) use feed::{Entry, Feed, feed_id};
 pub use feed::{atom, json_feed};
-use locale::words;
+pub use followed::{News, followed};
+pub(crate) use locale::pages::{Message, PageWords};
+pub(crate) use locale::words;
 pub use markdown::markdown_problems;
 pub use page::{markdown, page};
 use serde::Serialize;
 use story::{Medium, StoryView};
+pub(crate) use story::{excerpt_beside as excerpt, web_link};
 use subject::Facts;
 use templates::{DigestHtml, DigestText};
 pub use templates::{TEMPLATES, TemplateError};
@@ -61,7 +66,10 @@ pub fn digest(
 ) -> anyhow::Result<Digest> {
     let words = words(audience.language);
     let view = DigestView::new(newsletter, theme, edition, audience, Medium::Mail);
-    let (subject, preheader) = lines(newsletter, theme, &view)?;
+    let (mut subject, preheader) = lines(newsletter, theme, &view)?;
+    if edition.is_of_followed() {
+        subject = followed::subject(edition, words);
+    }
     let mail = Mail {
         preheader,
         ..Mail::of_edition(newsletter, theme, &edition.id, audience.language, &view)

@@ -25,7 +25,8 @@ pub fn page(
     let mail = Mail {
         preheader,
         ..Mail::of_edition(newsletter, theme, &edition.id, audience.language, &digest)
-    };
+    }
+    .with_pages(newsletter, words(audience.language));
     let page = PageHtml {
         theme,
         words: &words(audience.language).labels,
@@ -60,7 +61,7 @@ mod tests {
     use super::super::fixtures::*;
     use super::super::specimen;
     use super::*;
-    use crate::model::{Item, Language, PersonalLinks};
+    use crate::model::{Item, Language, Personal};
 
     #[test]
     fn the_markdown_reads_well() {
@@ -93,7 +94,7 @@ mod tests {
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
-        for personal in [PersonalLinks::UNSUBSCRIBE, "Abmelden", "abonniert haben"] {
+        for personal in [Personal::Unsubscribe.mark(), "Abmelden", "abonniert haben"] {
             assert!(!page.contains(personal), "{personal}");
         }
     }

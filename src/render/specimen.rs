@@ -144,5 +144,6 @@ pub(super) fn edition(newsletter: &str, at: DateTime<Utc>) -> Edition {
                 ..block(Place::End, None)
             },
         ],
+        followed: Vec::new(),
     }
 }

@@ -12,7 +12,7 @@ use super::locale::Words;
 use super::picture::{PictureView, picture_view};
 use super::summary::{cut, summary};
 use super::theme::Images;
-use crate::model::{Item, Mark, Story};
+use crate::model::{Item, Mark, Newsletter, Story};
 
 /// An excerpt says what happened; the article says the rest (and press publishers' rights, §§ 87f ff. UrhG,
 /// leave room for short extracts only).
@@ -68,6 +68,10 @@ pub(super) struct StoryView<'a> {
     pub(super) discussion: String,
     /// Where it is discussed.
     pub(super) discussion_url: &'a str,
+    /// The link to more like it; empty without one.
+    pub(super) alike: &'static str,
+    /// Where that leads; for a mail with a place for the reader's token.
+    pub(super) alike_url: String,
     /// Other outlets that report it.
     pub(super) others: Vec<OtherView<'a>>,
     /// How many more do; empty when all are named.
@@ -102,6 +106,8 @@ pub(super) struct Reader<'a> {
     pub(super) images: &'a Images,
     pub(super) now: DateTime<Tz>,
     pub(super) medium: Medium,
+    /// Where more like a story is found, with [`Newsletter::STORY`] for the story.
+    pub(super) alike: Option<String>,
 }
 
 impl<'a> StoryView<'a> {
@@ -164,6 +170,14 @@ impl<'a> StoryView<'a> {
             meta: meta(lead, reader),
             discussion,
             discussion_url,
+            alike: match reader.alike {
+                Some(_) => words.pages.follow.more,
+                None => "",
+            },
+            alike_url: match &reader.alike {
+                Some(pattern) => pattern.replace(Newsletter::STORY, story.lead.key.as_str()),
+                None => String::new(),
+            },
             others: others[..named]
                 .iter()
                 .map(|item| OtherView {
@@ -226,6 +240,10 @@ impl<'a> StoryView<'a> {
             let discussion = links.referred(&self.discussion, self.discussion_url);
             sources.push_str(&format!(". {discussion}"));
         }
+        if !self.alike.is_empty() {
+            let alike = links.referred(self.alike, self.alike_url.clone());
+            sources.push_str(&format!(". {alike}"));
+        }
         self.sources = sources;
     }
 }
@@ -241,12 +259,13 @@ pub(super) struct Links<'a> {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct LinkLine<'a> {
     pub(super) number: usize,
-    pub(super) url: &'a str,
+    pub(super) url: Cow<'a, str>,
 }
 
 impl<'a> Links<'a> {
     /// `text` with the number of its link, when it has one.
-    fn referred(&mut self, text: &str, url: &'a str) -> String {
+    fn referred(&mut self, text: &str, url: impl Into<Cow<'a, str>>) -> String {
+        let url = url.into();
         if url.is_empty() {
             return text.to_owned();
         }
@@ -277,7 +296,7 @@ fn report_for<'a>(story: &'a Story, language: &str) -> &'a Item {
 
 /// The excerpt of `text` that stands under `title`. A headline that was made of the beginning of the text
 /// (notes have none) ends in an ellipsis; the excerpt goes on from there.
-fn excerpt_beside(title: &str, text: &str) -> String {
+pub(crate) fn excerpt_beside(title: &str, text: &str) -> String {
     let rest = title
         .strip_suffix('…')
         .and_then(|start| text.strip_prefix(start));
@@ -324,7 +343,7 @@ fn discussion<'a>(lead: &'a Item, words: &Words) -> Option<(String, &'a str)> {
 }
 
 /// The URL, if it leads to a page and cannot be taken for anything else in text or HTML; else nothing.
-pub(super) fn web_link(url: &str) -> &str {
+pub(crate) fn web_link(url: &str) -> &str {
     let is_web = url.starts_with("https://") || url.starts_with("http://");
     let is_plain =
         !url.contains(|c: char| c.is_whitespace() || c.is_control() || "<>\"".contains(c));

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::fixtures::*;
 use super::*;
-use crate::model::{Item, Language, Mark, PersonalLinks, Story, TopicId, Update};
+use crate::model::{Item, Language, Mark, Personal, Story, TopicId, Update};
 
 fn personal(language: Language) -> (String, String) {
     bodies(&render(&sample(), language))
@@ -39,7 +39,7 @@ fn both_bodies_have_imprint_reason_and_a_place_for_the_way_out() {
     let digest = render(&sample(), Language::De);
     for body in [&digest.html, &digest.text] {
         assert_eq!(body.places(), 1);
-        let body = body.pieces().concat();
+        let body: String = body.parts().map(|(piece, _)| piece).collect();
         for what in [
             "Muster Verlag",
             "Beispielweg 1, 12345 Musterstadt",
@@ -52,7 +52,7 @@ fn both_bodies_have_imprint_reason_and_a_place_for_the_way_out() {
         }
     }
     let (html, text) = bodies(&digest);
-    let place = PersonalLinks::UNSUBSCRIBE;
+    let place = Personal::Unsubscribe.mark();
     assert!(!html.contains(place) && !text.contains(place));
 }
 
@@ -99,6 +99,7 @@ fn a_hostile_item_is_verbatim_in_text_and_harmless_in_html() {
 #[test]
 fn an_audience_sees_its_topics_only() {
     let audience = |topic: &str| Audience {
+        length: Default::default(),
         language: Language::De,
         topics: BTreeSet::from([TopicId(topic.into())]),
     };

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use chrono::DateTime;
-use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::block::{BlockLanguages, BlockView, blocks};
@@ -14,7 +12,7 @@ use super::story::{LinkLine, Links, Medium, Reader, StoryView, WORDS_PER_MINUTE}
 use super::text::breakable;
 use super::theme::{Layout, Theme};
 use crate::model::{
-    Audience, Edition, EditionId, Language, Newsletter, PersonalLinks, Story, TopicId,
+    Audience, Edition, EditionId, Language, Length, Newsletter, Personal, Story, TopicId,
 };
 
 /// From how many stories on a list of sections helps.
@@ -57,6 +55,9 @@ pub(super) struct Mail<'a> {
     /// What the reader can do about it, beside the reason.
     pub(super) links: Vec<FooterLink>,
     pub(super) imprint: &'a [String],
+    /// Other pages of the newsletter, for its pages on the web.
+    pub(super) pages: Vec<FooterLink>,
+    pub(super) has_pages: bool,
 }
 
 /// A link of the footer.
@@ -93,7 +94,24 @@ impl<'a> Mail<'a> {
             reason: String::new(),
             links: Vec::new(),
             imprint: &newsletter.imprint,
+            pages: Vec::new(),
+            has_pages: false,
         }
+    }
+
+    /// Adds the other pages of the newsletter.
+    pub(super) fn with_pages(mut self, newsletter: &Newsletter, words: &'static Words) -> Self {
+        let pages = [
+            (words.pages.sign_up.heading, &newsletter.pages_url),
+            (words.pages.archive.heading, &newsletter.archive_url),
+        ];
+        let there = pages.into_iter().filter_map(|(label, url)| {
+            let url = url.clone()?;
+            Some(FooterLink { label, url })
+        });
+        self.pages = there.collect();
+        self.has_pages = !self.pages.is_empty();
+        self
     }
 
     /// The frame of `digest`, an edition for those who read `language`, without what is personal.
@@ -117,13 +135,16 @@ impl<'a> Mail<'a> {
     pub(super) fn with_reason(mut self, newsletter: &Newsletter, words: &'static Words) -> Self {
         let labels = &words.labels;
         let preferences = newsletter.preferences_url.as_ref();
+        let preferences = preferences
+            .map(|url| match url.contains(Newsletter::TOKEN) {
+                true => Personal::Preferences.mark().to_owned(),
+                false => url.clone(),
+            })
+            .unwrap_or_default();
         let links = [
             (labels.browser, self.browser.clone()),
-            (
-                labels.preferences,
-                preferences.map_or_else(String::new, url::Url::to_string),
-            ),
-            (labels.unsubscribe, PersonalLinks::UNSUBSCRIBE.to_owned()),
+            (labels.preferences, preferences),
+            (labels.unsubscribe, Personal::Unsubscribe.mark().to_owned()),
         ];
         self.reason = words.reason(&newsletter.title);
         self.links = links
@@ -145,6 +166,11 @@ pub(super) struct DigestView<'a> {
     /// Whether there are enough stories for a list of sections.
     pub(super) has_contents: bool,
     pub(super) contents: Vec<ContentsLine<'a>>,
+    /// Where news go of what a reader follows, in either body; empty where nobody can follow anything.
+    pub(super) followed_html: &'static str,
+    pub(super) followed_text: &'static str,
+    /// Instead of sections when there is none; empty where news of what a reader follows are all that there is.
+    pub(super) nothing: &'static str,
     /// Whether stories are shown without their excerpts.
     pub(super) is_compact: bool,
     /// What stands above all sections.
@@ -177,9 +203,37 @@ pub(super) struct SectionView<'a> {
     pub(super) more_url: String,
     /// What stands below it.
     pub(super) blocks: Vec<BlockView<'a>>,
+    /// What tells where it begins and ends, when it is to be cut out.
+    pub(super) begins: &'static str,
+    pub(super) ends: &'static str,
 }
 
 impl<'a> DigestView<'a> {
+    /// For whom stories of `edition` are shown.
+    pub(super) fn reader<'t>(
+        newsletter: &Newsletter,
+        theme: &'t Theme,
+        edition: &Edition,
+        audience: &Audience,
+        medium: Medium,
+    ) -> Reader<'t> {
+        Reader {
+            language: audience.language.tag(),
+            direction: OF_MAILS,
+            words: words(audience.language),
+            images: &theme.images,
+            now: edition.window.until.with_timezone(&newsletter.timezone),
+            medium,
+            alike: match medium {
+                Medium::Mail => {
+                    let pattern = newsletter.follow_url.as_ref();
+                    pattern.map(|url| url.replace(Newsletter::TOKEN, Personal::Follow.mark()))
+                }
+                Medium::Web => newsletter.story_url.clone(),
+            },
+        }
+    }
+
     pub(super) fn new(
         newsletter: &Newsletter,
         theme: &Theme,
@@ -188,16 +242,14 @@ impl<'a> DigestView<'a> {
         medium: Medium,
     ) -> Self {
         let words = words(audience.language);
-        let now: DateTime<Tz> = edition.window.until.with_timezone(&newsletter.timezone);
-        let is_compact = theme.layout == Layout::Compact;
-        let reader = Reader {
-            language: audience.language.tag(),
-            direction: OF_MAILS,
-            words,
-            images: &theme.images,
-            now,
-            medium,
+        let reader = Self::reader(newsletter, theme, edition, audience, medium);
+        let now = reader.now;
+        let is_compact = theme.layout == Layout::Compact || audience.length == Length::Headlines;
+        let most = match audience.length {
+            Length::Short => Length::SHORT,
+            Length::Full | Length::Headlines => usize::MAX,
         };
+        let can_follow = medium == Medium::Mail && newsletter.follow_url.is_some();
         let shown: Vec<&TopicId> = edition
             .sections_for(audience)
             .map(|section| &section.topic)
@@ -216,11 +268,14 @@ impl<'a> DigestView<'a> {
                 stories: section
                     .stories
                     .iter()
+                    .take(most)
                     .map(|story| StoryView::new(story, &reader))
                     .collect(),
                 more: String::new(),
                 more_url: String::new(),
                 blocks,
+                begins: "",
+                ends: "",
             })
             .collect();
         if is_compact {
@@ -230,7 +285,7 @@ impl<'a> DigestView<'a> {
         }
         let sources: BTreeSet<&str> = edition
             .sections_for(audience)
-            .flat_map(|section| &section.stories)
+            .flat_map(|section| section.stories.iter().take(most))
             .flat_map(Story::items)
             .map(|item| item.source.as_str())
             .collect();
@@ -242,8 +297,26 @@ impl<'a> DigestView<'a> {
             .div_ceil(WORDS_PER_MINUTE);
         Self {
             date: words.dateline(now.date_naive()),
-            counts: words.counts(count, sources.len()),
+            // Those who get it for what they follow get different news of it.
+            counts: match edition.is_of_followed() {
+                true => String::new(),
+                false => words.counts(count, sources.len()),
+            },
             reading_time: words.reading_time(minutes),
+            followed_html: if can_follow {
+                Personal::FollowedHtml.mark()
+            } else {
+                ""
+            },
+            followed_text: if can_follow {
+                Personal::FollowedText.mark()
+            } else {
+                ""
+            },
+            nothing: match edition.is_of_followed() {
+                true => "",
+                false => words.labels.nothing,
+            },
             has_contents: count >= CONTENTS_FROM && sections.len() > 1,
             contents: sections
                 .iter()

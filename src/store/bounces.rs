@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row as _};
 
 use super::Store;
-use crate::model::{Address, Bounce, DeliveryId, EditionId, Suppression, SuppressionReason};
+use crate::model::{
+    Address, Bounce, DeliveryId, EditionId, SubscriberId, Suppression, SuppressionReason,
+};
 
 /// A mailbox that was full in this many editions, over [`PERSISTENT`], is given up.
 const SOFT_LIMIT: usize = 3;
@@ -73,10 +75,8 @@ impl Store {
         };
         if bounce == Bounce::Complaint {
             // Who calls it spam has said that they do not want it.
-            sqlx::query("UPDATE subscriber SET state = 'unsubscribed' WHERE id = $1")
-                .bind(subscriber)
-                .execute(&mut *tx)
-                .await?;
+            let who = [(SubscriberId(subscriber), None)];
+            self.leave(&mut *tx, &who, "complaint", at).await?;
         }
         let reason = match bounce {
             Bounce::Hard => Some(SuppressionReason::Hard),

@@ -9,7 +9,7 @@ use super::Store;
 const PAGE: i64 = 2_000;
 
 /// All tables but those of what is alive only while a program runs; those that others refer to come first.
-const TABLES: [&str; 13] = [
+pub(super) const TABLES: [&str; 22] = [
     "setting",
     "feed",
     "item",
@@ -23,10 +23,28 @@ const TABLES: [&str; 13] = [
     "delivery",
     "suppression",
     "bounce",
+    "signup",
+    "consent_text",
+    "consent",
+    "address_change",
+    "letter",
+    "erased",
+    "story",
+    "story_query",
+    "follow",
 ];
 
 /// Tables whose keys the engine gives.
-const NUMBERED: [&str; 3] = ["item", "subscriber", "delivery"];
+const NUMBERED: [&str; 8] = [
+    "item",
+    "subscriber",
+    "delivery",
+    "signup",
+    "consent",
+    "address_change",
+    "letter",
+    "story",
+];
 
 /// A table, and how many rows of it there are.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

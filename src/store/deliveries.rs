@@ -35,7 +35,40 @@ pub struct DeliveryDetail {
     pub answer: Option<String>,
 }
 
+/// How many there are of each state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Subscribers.
+    pub subscribers: Vec<(String, i64)>,
+    /// Deliveries that have not ended.
+    pub deliveries: Vec<(String, i64)>,
+}
+
 impl Store {
+    /// How many subscribers there are, and how many deliveries that have not ended, by state.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_states(&self) -> sqlx::Result<Counts> {
+        let mut connection = self.connection().await;
+        let mut counted = [Vec::new(), Vec::new()];
+        let states = [
+            "SELECT state, COUNT(*) AS n FROM subscriber GROUP BY state ORDER BY state",
+            "SELECT state, COUNT(*) AS n FROM delivery WHERE state IN ('pending', 'deferred', 'leased')
+             GROUP BY state ORDER BY state",
+        ];
+        for (sql, counted) in states.into_iter().zip(&mut counted) {
+            for row in sqlx::query(sql).fetch_all(&mut *connection).await? {
+                counted.push((row.try_get("state")?, row.try_get("n")?));
+            }
+        }
+        let [subscribers, deliveries] = counted;
+        Ok(Counts {
+            subscribers,
+            deliveries,
+        })
+    }
+
     /// The latest `limit` editions of a newsletter, the latest first.
     ///
     /// # Errors

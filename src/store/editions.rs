@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use sqlx::{AnyConnection, Row as _};
 
 use super::{Store, optional_time};
-use crate::model::{CadenceId, Edition, EditionId, ItemKey, Story};
-use crate::schedule::History;
+use crate::model::{CadenceId, Edition, EditionId, ItemKey, LocalHour, Story};
+use crate::schedule::{self, History};
 
 /// What was decided about a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,28 +125,68 @@ impl Store {
                 .execute(&mut *tx)
                 .await?;
 
-            let topics = edition.sections.iter().map(|section| &section.topic);
-            let sql = self.with_rows(
-                "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
-                 SELECT $2, s.id, $3, 0 FROM subscriber s
-                 WHERE s.state = 'confirmed' AND s.cadence = $4
-                 AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key)
-                 AND (NOT EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id)
-                      OR EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id
-                                 AND t.topic IN (SELECT r.value->>'v' FROM {rows})))
-                 ORDER BY s.id",
-            );
-            let deliveries = sqlx::query(sql)
-                .bind(super::array(topics))
-                .bind(edition.id.as_str())
-                .bind(wall.timestamp())
-                .bind(edition.cadence.as_str())
-                .execute(&mut *tx)
-                .await?;
-            planned = deliveries.rows_affected();
+            // Of followed stories only: nobody else has anything to read.
+            if !edition.sections.is_empty() {
+                let topics = edition.sections.iter().map(|section| &section.topic);
+                let sql = self.with_rows(
+                    "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
+                     SELECT $2, s.id, $3, 0 FROM subscriber s
+                     WHERE s.state = 'confirmed' AND s.cadence = $4 AND COALESCE(s.paused_until, 0) <= $3
+                     AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key)
+                     AND (NOT EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id)
+                          OR EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id
+                                     AND t.topic IN (SELECT r.value->>'v' FROM {rows})))
+                     ORDER BY s.id",
+                );
+                let deliveries = sqlx::query(sql)
+                    .bind(super::array(topics))
+                    .bind(edition.id.as_str())
+                    .bind(wall.timestamp())
+                    .bind(edition.cadence.as_str())
+                    .execute(&mut *tx)
+                    .await?;
+                planned = deliveries.rows_affected();
+            }
+            planned += self.plan_followers(&mut tx, edition, wall).await?;
+            hold_until_their_hour(&mut tx, edition, wall).await?;
         }
         tx.commit().await?;
         Ok(Published::Now(planned))
+    }
+
+    /// Plans a delivery for everybody who follows what `edition` has news of, and does not get it anyway: of its own cadence, or of all when it is for those who want news
+    /// at once.
+    async fn plan_followers(
+        &self,
+        tx: &mut AnyConnection,
+        edition: &Edition,
+        wall: DateTime<Utc>,
+    ) -> sqlx::Result<u64> {
+        if edition.followed.is_empty() {
+            return Ok(0);
+        }
+        let sql = self.with_rows(
+            "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
+             SELECT $2, s.id, $3, 0 FROM subscriber s
+             WHERE s.state = 'confirmed' AND COALESCE(s.paused_until, 0) <= $3 AND ($5 = 1 OR s.cadence = $4)
+             AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key)
+             AND s.id IN (SELECT f.subscriber FROM follow f WHERE f.at_once = $5
+                          AND f.story IN (SELECT r.value->>'v' FROM {rows}))
+             ORDER BY s.id ON CONFLICT DO NOTHING",
+        );
+        let stories = edition
+            .followed
+            .iter()
+            .map(|followed| followed.story.as_str());
+        let planned = sqlx::query(sql)
+            .bind(super::array(stories))
+            .bind(edition.id.as_str())
+            .bind(wall.timestamp())
+            .bind(edition.cadence.as_str())
+            .bind(i64::from(edition.is_of_followed()))
+            .execute(tx)
+            .await?;
+        Ok(planned.rows_affected())
     }
 
     /// The latest `limit` published editions of a cadence, the latest first; with `until`, those up to that one, and none
@@ -189,4 +230,49 @@ impl Store {
             .await?;
         Ok(serde_json::from_str(&content)?)
     }
+}
+
+/// Lets the deliveries of `edition` wait for the hour that its readers have chosen.
+async fn hold_until_their_hour(
+    tx: &mut AnyConnection,
+    edition: &Edition,
+    wall: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    // News at once are at once.
+    if edition.is_of_followed() {
+        return Ok(());
+    }
+    let chosen = sqlx::query(
+        "SELECT DISTINCT send_hour, timezone FROM subscriber WHERE send_hour IS NOT NULL ORDER BY send_hour, timezone",
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in &chosen {
+        let (hour, zone): (i64, Option<String>) =
+            (row.try_get("send_hour")?, row.try_get("timezone")?);
+        let zone = zone.unwrap_or_default();
+        let (Ok(number), Ok(timezone)) = (u8::try_from(hour), zone.parse()) else {
+            continue;
+        };
+        let local = LocalHour {
+            hour: number,
+            timezone,
+        };
+        let due = schedule::next_hour(local, wall);
+        if due <= wall {
+            continue;
+        }
+        // Trying is counted from when it is due.
+        sqlx::query(
+            "UPDATE delivery SET due_at = $1, planned_at = $1 WHERE edition = $2 AND subscriber IN
+                (SELECT id FROM subscriber WHERE send_hour = $3 AND timezone = $4)",
+        )
+        .bind(due.timestamp())
+        .bind(edition.id.as_str())
+        .bind(hour)
+        .bind(&zone)
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
 }

@@ -13,13 +13,37 @@ use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions as _, Connection as _, E
 use url::Url;
 
 /// Migrations, oldest first. A released one never changes; new ones only add.
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_line.sql"),
-    include_str!("migrations/0002_collect.sql"),
-    include_str!("migrations/0003_rank.sql"),
-    include_str!("migrations/0004_block.sql"),
-    include_str!("migrations/0005_ledger.sql"),
+const MIGRATIONS: &[Migration] = &[
+    Migration::of(include_str!("migrations/0001_line.sql")),
+    Migration::of(include_str!("migrations/0002_collect.sql")),
+    Migration::of(include_str!("migrations/0003_rank.sql")),
+    Migration::of(include_str!("migrations/0004_block.sql")),
+    Migration::of(include_str!("migrations/0005_ledger.sql")),
+    Migration {
+        sqlite: include_str!("migrations/0006_serve.sqlite.sql"),
+        postgres: include_str!("migrations/0006_serve.postgres.sql"),
+        ..Migration::of(include_str!("migrations/0006_serve.sql"))
+    },
 ];
+
+/// A step of the schema.
+struct Migration {
+    /// What both engines do, with `{id}` for the type of a key.
+    both: &'static str,
+    /// What one of them does after that.
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Migration {
+    const fn of(both: &'static str) -> Self {
+        Self {
+            both,
+            sqlite: "",
+            postgres: "",
+        }
+    }
+}
 
 /// Whoever brings the schema up to date, or decides about editions, holds this advisory lock of PostgreSQL: “tidings”.
 const ADVISORY_LOCK: i64 = 0x0074_6964_696e_6773;
@@ -62,6 +86,9 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
+/// A condition, and what it is to be given.
+pub(super) type Condition = (String, Vec<String>);
+
 /// The words that differ between the engines.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dialect {
@@ -75,6 +102,13 @@ pub(super) struct Dialect {
     pub(super) is_gone: &'static str,
     /// Begins a transaction that will write.
     pub(super) begin: &'static str,
+    /// Whether a story `s` has a term of each of some words: the condition, with `$3` and so on for what it is to be given.
+    pub(super) has_all: fn(&[Vec<String>]) -> Condition,
+    /// Terms as `has_any` is to be given them.
+    pub(super) any_of: fn(&[String]) -> String,
+    /// The stories `s` that have any of them, those first that have most.
+    pub(super) has_any: &'static str,
+    pub(super) best_first: &'static str,
     /// Whether the engine is part of this program: one writer at a time, a lock beside the file.
     pub(super) embedded: bool,
 }
@@ -87,6 +121,15 @@ const SQLITE: Dialect = Dialect {
     // Who holds the lock beside the file knows that all others are gone.
     is_gone: "1 = 0",
     begin: "BEGIN IMMEDIATE",
+    has_all: |words| {
+        let forms = words.iter().map(|forms| format!("({})", quoted(forms)));
+        let sought: Vec<String> = forms.collect();
+        let condition = "s.id IN (SELECT rowid FROM story_search WHERE story_search MATCH $3)";
+        (condition.to_owned(), vec![sought.join(" AND ")])
+    },
+    any_of: quoted,
+    has_any: "story_search f JOIN story s ON s.id = f.rowid WHERE story_search MATCH $1",
+    best_first: "bm25(story_search)",
     embedded: true,
 };
 
@@ -97,8 +140,25 @@ const POSTGRES: Dialect = Dialect {
     skip_locked: "FOR UPDATE SKIP LOCKED",
     is_gone: "pg_try_advisory_xact_lock(id)",
     begin: "BEGIN",
+    has_all: |words| {
+        let one =
+            |place| format!("string_to_array(s.terms, ' ') && string_to_array(${place}, ' ')");
+        let conditions: Vec<String> = (3..words.len() + 3).map(one).collect();
+        let sought = words.iter().map(|forms| forms.join(" "));
+        (conditions.join(" AND "), sought.collect())
+    },
+    any_of: |terms| terms.join(" "),
+    has_any: "story s WHERE string_to_array(s.terms, ' ') && string_to_array($1, ' ')",
+    best_first: "(SELECT COUNT(*) FROM unnest(string_to_array($1, ' ')) AS t(term)
+                  WHERE t.term = ANY (string_to_array(s.terms, ' '))) DESC",
     embedded: false,
 };
+
+/// Any of `terms`, in the language of FTS5.
+fn quoted(terms: &[String]) -> String {
+    let quoted: Vec<String> = terms.iter().map(|term| format!("\"{term}\"")).collect();
+    quoted.join(" OR ")
+}
 
 /// How to reach an engine, and to reach it again.
 pub(super) struct Engine {
@@ -182,9 +242,14 @@ impl Engine {
         // Another process may have done it meanwhile.
         let known = self.version(&mut tx).await?;
         for migration in MIGRATIONS.iter().skip(known) {
-            sqlx::raw_sql(AssertSqlSafe(migration.replace("{id}", self.dialect.id)))
-                .execute(&mut *tx)
-                .await?;
+            let both = migration.both.replace("{id}", self.dialect.id);
+            let own = match self.dialect.embedded {
+                true => migration.sqlite,
+                false => migration.postgres,
+            };
+            for step in [both, own.to_owned()] {
+                sqlx::raw_sql(AssertSqlSafe(step)).execute(&mut *tx).await?;
+            }
         }
         let done = if self.dialect.embedded {
             format!("PRAGMA user_version = {}", MIGRATIONS.len())
@@ -269,8 +334,9 @@ impl Engine {
     }
 }
 
-/// The advisory lock of who decides about editions.
+/// The advisory lock of who decides about editions, and that of who sends letters.
 pub(super) const DECIDING: i64 = ADVISORY_LOCK + 1;
+pub(super) const POSTING: i64 = ADVISORY_LOCK + 2;
 
 /// Makes an empty file that only its owner can read, unless there is one: it will hold people's addresses.
 /// SQLite gives its side files the same permissions.

@@ -286,7 +286,7 @@ impl Store {
         let leased = "CAST(r.value->>'v' AS BIGINT) FROM {rows}";
         let sql = self.with_rows(&format!(
             "UPDATE delivery SET state = 'cancelled', ended_at = $2, worker = NULL
-             WHERE id IN (SELECT {leased}) AND NOT {WELCOME}"
+             WHERE id IN (SELECT {leased}) AND NOT ({WELCOME} AND {FOLLOWS})"
         ));
         sqlx::query(sql)
             .bind(&ids)
@@ -307,12 +307,13 @@ impl Store {
                 .insert(topic);
         }
         let sql = self.with_rows(&format!(
-            "SELECT d.id, d.edition, d.attempts, d.planned_at, d.subscriber, s.token, s.address, s.name, s.language
+            "SELECT d.id, d.edition, d.attempts, d.planned_at, d.subscriber, s.token, s.address, s.name, s.language, s.length
              FROM delivery d JOIN subscriber s ON s.id = d.subscriber
              WHERE d.state = 'leased' AND d.id IN (SELECT {leased}) ORDER BY d.id"
         ));
         let rows = sqlx::query(sql).bind(&ids).fetch_all(&mut *tx).await?;
-        let delivery = |row: &AnyRow| {
+        let mut follows = self.follows_of(&mut *tx, &ids).await?;
+        let mut delivery = |row: &AnyRow| {
             let chosen: Option<String> = row.try_get("language")?;
             anyhow::Ok(Delivery {
                 id: DeliveryId(row.try_get("id")?),
@@ -329,7 +330,9 @@ impl Store {
                         .get(&row.try_get("subscriber")?)
                         .cloned()
                         .unwrap_or_default(),
+                    length: super::length(row)?,
                 },
+                follows: follows.remove(&row.try_get("id")?).unwrap_or_default(),
                 attempts: row.try_get("attempts")?,
                 planned_at: super::time(row, "planned_at")?,
             })
@@ -486,4 +489,10 @@ async fn give_back(tx: &mut AnyConnection, worker: WorkerId) -> sqlx::Result<u64
 /// Whether the subscriber of a `delivery` still wants mail and may have some.
 const WELCOME: &str =
     "EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber AND s.state = 'confirmed'
+     AND COALESCE(s.paused_until, 0) <= delivery.planned_at
      AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key))";
+
+/// Whether the subscriber of a `delivery` still wants news at once, when that is what the edition has.
+const FOLLOWS: &str =
+    "(EXISTS (SELECT 1 FROM edition e WHERE e.id = delivery.edition AND e.cadence <> 'followed')
+      OR EXISTS (SELECT 1 FROM follow f WHERE f.subscriber = delivery.subscriber AND f.at_once = 1))";

@@ -32,15 +32,21 @@
 //! Statement by statement sqlx is 20 times slower on SQLite, because each one crosses to its worker
 //! thread; by the array, which PostgreSQL wants anyway, the rest is noise beside fetching and sending.
 
+mod archive;
 mod bounces;
+mod consent;
 mod copy;
 mod deliveries;
 mod editions;
 mod engine;
 mod feeds;
+mod follows;
 mod items;
 mod ledger;
+mod letters;
 mod memory;
+mod person;
+mod signups;
 mod subscribers;
 
 use anyhow::Context as _;
@@ -51,15 +57,20 @@ use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Row as _, Transaction};
 use tokio::sync::{Mutex, MutexGuard};
 
-use crate::model::TokenKey;
-use engine::{DECIDING, Engine, create_private};
+use crate::model::{Length, TokenKeys};
+use engine::{DECIDING, Engine, POSTING, create_private};
 
+pub use archive::{EditionLine, Found, Indexed, StoryLine};
 pub use copy::Copied;
-pub use deliveries::{DeliveryDetail, EditionSummary};
+pub use deliveries::{Counts, DeliveryDetail, EditionSummary};
 pub use editions::{EditionState, Published};
 pub use engine::{StoreUrl, is_passing};
+pub use follows::FollowedStory;
 pub use items::Saved;
 pub use ledger::{HEARTBEAT, Inherited, Record, Step, WorkerId};
+pub use letters::{LetterKind, LetterState, PendingLetter};
+pub use person::Person;
+pub use signups::{Confirmed, SignUp};
 pub use subscribers::{Origin, Subscribed};
 
 /// The open store. Clones are not needed: every call borrows it.
@@ -134,6 +145,18 @@ impl Store {
         Ok(())
     }
 
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        let mut connection = self.connection().await;
+        let _: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM setting")
+            .fetch_one(&mut *connection)
+            .await?;
+        Ok(())
+    }
+
     /// Asks for the right to collect and to decide about editions, as long as this store is open. One has it at a time; any
     /// number may send what was decided.
     ///
@@ -142,6 +165,15 @@ impl Store {
     pub async fn ask_to_decide(&self) -> sqlx::Result<bool> {
         let mut connection = self.connection().await;
         self.engine.hold(&mut connection, DECIDING).await
+    }
+
+    /// Asks for the right to send letters, as long as this store is open. One has it at a time, so that nobody gets two.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ask_to_post(&self) -> sqlx::Result<bool> {
+        let mut connection = self.connection().await;
+        self.engine.hold(&mut connection, POSTING).await
     }
 
     /// A store holds one newsletter: its subscribers have agreed to get that one, and no other.
@@ -185,32 +217,46 @@ impl Store {
         self.engine.dialect.embedded
     }
 
-    /// The key that seals tokens: made with the store, and the same for all who use it.
+    /// The keys of tokens: the first is made with the store, and they are the same for all who use it.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn token_key(&self) -> anyhow::Result<TokenKey> {
-        let mut bytes = [0u8; 32];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
-        let fresh = BASE64.encode(bytes);
+    pub async fn token_keys(&self) -> anyhow::Result<TokenKeys> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
-        sqlx::query(
-            "INSERT INTO setting (key, value) VALUES ('token_key', $1) ON CONFLICT DO NOTHING",
-        )
-        .bind(fresh)
-        .execute(&mut *tx)
-        .await?;
-        let secret: String =
-            sqlx::query_scalar("SELECT value FROM setting WHERE key = 'token_key'")
-                .fetch_one(&mut *tx)
-                .await?;
+        let secret = secret(&mut tx, TOKEN_KEY).await?;
+        let retired = retired_keys(&mut tx).await?;
         tx.commit().await?;
-        let secret = BASE64
-            .decode(secret)
-            .context("reading the key of the tokens (setting token_key)")?;
-        Ok(TokenKey::new(&secret))
+        Ok(TokenKeys::new(&secret, &retired))
+    }
+
+    /// Seals tokens with a new key from now on. The last `keep` keys before it still open what they have sealed; links that
+    /// older ones have sealed lead nowhere.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change_token_key(&self, keep: usize) -> anyhow::Result<()> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let mut retired = retired_keys(&mut tx).await?;
+        retired.insert(0, secret(&mut tx, TOKEN_KEY).await?);
+        retired.truncate(keep);
+        let retired: Vec<String> = retired.iter().map(|key| BASE64.encode(key)).collect();
+        for (name, value) in [
+            (TOKEN_KEY, BASE64.encode(random()?)),
+            (RETIRED_KEYS, retired.join(" ")),
+        ] {
+            sqlx::query(
+                "INSERT INTO setting (key, value) VALUES ($1, $2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            )
+            .bind(name)
+            .bind(value)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        Ok(())
     }
 
     async fn connection(&self) -> MutexGuard<'_, AnyConnection> {
@@ -239,6 +285,46 @@ impl Store {
     }
 }
 
+/// The settings that hold the key of tokens, those before it, and the key of what is left of erased addresses.
+const TOKEN_KEY: &str = "token_key";
+const RETIRED_KEYS: &str = "token_keys_retired";
+const ERASURE_KEY: &str = "erasure_key";
+
+fn random() -> anyhow::Result<[u8; 32]> {
+    let mut bytes = [0u8; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
+    Ok(bytes)
+}
+
+/// The secret called `name`, made where there is none.
+async fn secret(tx: &mut AnyConnection, name: &str) -> anyhow::Result<Vec<u8>> {
+    sqlx::query("INSERT INTO setting (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(name)
+        .bind(BASE64.encode(random()?))
+        .execute(&mut *tx)
+        .await?;
+    let secret: String = sqlx::query_scalar("SELECT value FROM setting WHERE key = $1")
+        .bind(name)
+        .fetch_one(&mut *tx)
+        .await?;
+    BASE64
+        .decode(secret)
+        .with_context(|| format!("reading the setting {name}"))
+}
+
+async fn retired_keys(tx: &mut AnyConnection) -> anyhow::Result<Vec<Vec<u8>>> {
+    let keys: Option<String> = sqlx::query_scalar("SELECT value FROM setting WHERE key = $1")
+        .bind(RETIRED_KEYS)
+        .fetch_optional(&mut *tx)
+        .await?;
+    let keys = keys.unwrap_or_default();
+    let decoded = keys.split_whitespace().map(|key| BASE64.decode(key));
+    decoded
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("reading the setting {RETIRED_KEYS}"))
+}
+
 /// A JSON array of objects with one member `v`, for `r.value->>'v'`. (Bare values would read differently
 /// on the two engines.)
 fn array<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> String {
@@ -251,6 +337,10 @@ fn array<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> String {
 
 fn time(row: &AnyRow, column: &str) -> sqlx::Result<DateTime<Utc>> {
     Ok(DateTime::from_timestamp(row.try_get(column)?, 0).unwrap_or_default())
+}
+
+fn length(row: &AnyRow) -> sqlx::Result<Length> {
+    Ok(Length::from_word(row.try_get("length")?).unwrap_or_default())
 }
 
 fn optional_time(row: &AnyRow, column: &str) -> sqlx::Result<Option<DateTime<Utc>>> {

@@ -1,6 +1,7 @@
 //! Subscribers: who gets mail, and only with consent.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -9,7 +10,8 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::{Store, array, optional_time, time};
 use crate::model::{
-    Address, CadenceId, Language, NewSubscriber, Subscriber, SubscriberId, SubscriberState, TopicId,
+    Address, CadenceId, Consent, ConsentEvent, Language, LocalHour, NewSubscriber, Subscriber,
+    SubscriberId, SubscriberState, TopicId,
 };
 
 /// How many subscribers one statement takes.
@@ -24,14 +26,17 @@ pub enum Origin {
     Import,
     /// `[[subscriber]]` in the configuration.
     Config,
+    /// A form that they filled in themselves.
+    Form,
 }
 
 impl Origin {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Command => "command",
             Self::Import => "import",
             Self::Config => "config",
+            Self::Form => "form",
         }
     }
 }
@@ -109,32 +114,80 @@ impl Store {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn unsubscribe(&self, address: &Address) -> sqlx::Result<bool> {
+    pub async fn unsubscribe(
+        &self,
+        address: &Address,
+        form: &str,
+        at: DateTime<Utc>,
+    ) -> sqlx::Result<bool> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
-        let changed = sqlx::query("UPDATE subscriber SET state = 'unsubscribed' WHERE address_key = $1 AND state <> 'unsubscribed'")
-            .bind(address.key())
-            .execute(&mut *tx)
-            .await?;
+        let number: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
+                .bind(address.key())
+                .fetch_optional(&mut *tx)
+                .await?;
+        let who: Vec<_> = number
+            .map(|id| (SubscriberId(id), None))
+            .into_iter()
+            .collect();
+        let left = self.leave(&mut tx, &who, form, at).await?;
         tx.commit().await?;
-        Ok(changed.rows_affected() > 0)
+        Ok(!left.is_empty())
     }
 
-    /// Unsubscribes the subscriber of that number, as [`Store::unsubscribe`] does.
+    /// Unsubscribes all of `who`, each with where the wish came from, as [`Store::unsubscribe`] does. Returns those who had not left
+    /// before.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn unsubscribe_by_number(&self, subscriber: SubscriberId) -> sqlx::Result<bool> {
+    /// When the database fails; nobody has left then.
+    pub async fn unsubscribe_all(
+        &self,
+        who: &[(SubscriberId, Option<IpAddr>)],
+        form: &str,
+        at: DateTime<Utc>,
+    ) -> sqlx::Result<Vec<SubscriberId>> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
-        let changed = sqlx::query(
-            "UPDATE subscriber SET state = 'unsubscribed' WHERE id = $1 AND state <> 'unsubscribed'",
-        )
-        .bind(subscriber.0)
-        .execute(&mut *tx)
-        .await?;
+        let left = self.leave(&mut tx, who, form, at).await?;
         tx.commit().await?;
-        Ok(changed.rows_affected() > 0)
+        Ok(left)
+    }
+
+    /// Lets people go, and puts it on record.
+    pub(super) async fn leave(
+        &self,
+        tx: &mut AnyConnection,
+        who: &[(SubscriberId, Option<IpAddr>)],
+        form: &str,
+        at: DateTime<Utc>,
+    ) -> sqlx::Result<Vec<SubscriberId>> {
+        if who.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql = self.with_rows(
+            "UPDATE subscriber SET state = 'unsubscribed', left_at = $2
+             WHERE id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows}) AND state <> 'unsubscribed' RETURNING id",
+        );
+        let rows = sqlx::query(sql)
+            .bind(array(who.iter().map(|(id, _)| id.0)))
+            .bind(at.timestamp())
+            .fetch_all(&mut *tx)
+            .await?;
+        let left: Vec<SubscriberId> = rows
+            .iter()
+            .map(|row| row.try_get("id").map(SubscriberId))
+            .collect::<sqlx::Result<_>>()?;
+        let ips: HashMap<SubscriberId, Option<IpAddr>> = who.iter().copied().collect();
+        let entries: Vec<_> = left
+            .iter()
+            .map(|id| {
+                let ip = ips.get(id).copied().flatten();
+                (*id, Consent::new(ConsentEvent::Left, at, ip, form))
+            })
+            .collect();
+        self.log_consent(tx, &entries).await?;
+        Ok(left)
     }
 
     /// Those of `addresses` that are known, by the addresses' keys.
@@ -234,7 +287,10 @@ impl Store {
 }
 
 /// Subscribers with their places, from their rows and those of their topics.
-fn subscribers(rows: &[AnyRow], topic_rows: &[AnyRow]) -> anyhow::Result<Vec<(i64, Subscriber)>> {
+pub(super) fn subscribers(
+    rows: &[AnyRow],
+    topic_rows: &[AnyRow],
+) -> anyhow::Result<Vec<(i64, Subscriber)>> {
     let mut topics: HashMap<i64, BTreeSet<TopicId>> = HashMap::new();
     for row in topic_rows {
         let topic = TopicId(row.try_get("topic")?);
@@ -259,10 +315,24 @@ fn subscribers(rows: &[AnyRow], topic_rows: &[AnyRow]) -> anyhow::Result<Vec<(i6
             state: SubscriberState::from_word(&state).unwrap_or(SubscriberState::Pending),
             created_at: time(row, "created_at")?,
             confirmed_at: optional_time(row, "confirmed_at")?,
+            length: super::length(row)?,
+            hour: hour(row)?,
+            paused_until: optional_time(row, "paused_until")?,
+            left_at: optional_time(row, "left_at")?,
         };
         subscribers.push((id, subscriber));
     }
     Ok(subscribers)
+}
+
+fn hour(row: &AnyRow) -> sqlx::Result<Option<LocalHour>> {
+    let hour: Option<i64> = row.try_get("send_hour")?;
+    let timezone: Option<String> = row.try_get("timezone")?;
+    let hour = hour.and_then(|hour| u8::try_from(hour).ok());
+    let timezone = timezone.and_then(|zone| zone.parse().ok());
+    Ok(hour
+        .zip(timezone)
+        .map(|(hour, timezone)| LocalHour { hour, timezone }))
 }
 
 async fn create_batch(
@@ -280,10 +350,33 @@ async fn create_batch(
     }
     let keys = array(by_key.keys());
     let mut known = 0;
-    let sql = store.with_rows("SELECT address_key, state FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows})");
+    // Who has been erased is known by nothing else.
+    let insists = origin == Origin::Command;
+    let hashes = store.erased_hashes(tx, by_key.keys()).await?;
+    let erased: HashSet<String> = store.list_erased(tx, hashes.keys()).await?;
+    for hash in erased {
+        let Some(key) = hashes.get(&hash) else {
+            continue;
+        };
+        match by_key.get(key) {
+            Some((_, SubscriberState::Confirmed, _)) if insists => {
+                store.forget_erased(tx, &hash).await?;
+            }
+            _ => result.left_alone.extend(
+                by_key
+                    .remove(key)
+                    .map(|(person, ..)| person.address.clone()),
+            ),
+        }
+    }
+    let sql = store.with_rows("SELECT address_key, state, origin FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows})");
     for row in sqlx::query(sql).bind(&keys).fetch_all(&mut *tx).await? {
         let (key, state): (String, String) = (row.try_get("address_key")?, row.try_get("state")?);
-        if state == SubscriberState::Unsubscribed.word() && origin != Origin::Command {
+        let came_by: String = row.try_get("origin")?;
+        if origin == Origin::Config && came_by == Origin::Form.word() && state == "confirmed" {
+            // They have taken it into their own hands: their choices hold.
+            by_key.remove(&key);
+        } else if state == SubscriberState::Unsubscribed.word() && !insists {
             result.left_alone.extend(
                 by_key
                     .remove(&key)
@@ -338,6 +431,7 @@ async fn create_batch(
         .execute(&mut *tx)
         .await?;
     let keys = array(by_key.keys());
+    log_added(store, tx, &keys, origin, now).await?;
     let sql = store.with_rows(
         "DELETE FROM subscriber_topic WHERE subscriber IN
             (SELECT id FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows}))",
@@ -362,9 +456,34 @@ async fn create_batch(
     Ok(())
 }
 
+/// Puts on record that those of `keys` who have agreed by no other way were added by the operator, who answers for it.
+async fn log_added(
+    store: &Store,
+    tx: &mut AnyConnection,
+    keys: &str,
+    origin: Origin,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let sql = store.with_rows(
+        "SELECT s.id FROM subscriber s WHERE s.state = 'confirmed'
+         AND s.address_key IN (SELECT r.value->>'v' FROM {rows})
+         AND NOT EXISTS (SELECT 1 FROM consent c WHERE c.subscriber = s.id) ORDER BY s.id",
+    );
+    let numbers: Vec<i64> = sqlx::query_scalar(sql)
+        .bind(keys)
+        .fetch_all(&mut *tx)
+        .await?;
+    let entry = |id: &i64| {
+        let consent = Consent::new(ConsentEvent::Added, now, None, origin.word());
+        (SubscriberId(*id), consent)
+    };
+    let entries: Vec<_> = numbers.iter().map(entry).collect();
+    store.log_consent(tx, &entries).await
+}
+
 /// A public name for a subscriber that says nothing about them: 80 random bits in Crockford's base 32,
 /// lower case, because mail servers lower-case what we put into addresses and headers.
-fn new_token() -> anyhow::Result<String> {
+pub(super) fn new_token() -> anyhow::Result<String> {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes)

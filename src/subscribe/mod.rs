@@ -243,7 +243,7 @@ impl<W: Write> CsvWriter<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::NewSubscriber;
+    use crate::model::{Length, NewSubscriber};
 
     fn rules() -> Rules<'static> {
         Rules {
@@ -324,6 +324,10 @@ mod tests {
             state: SubscriberState::Unsubscribed,
             created_at: DateTime::UNIX_EPOCH,
             confirmed_at: Some(DateTime::UNIX_EPOCH),
+            length: Length::Full,
+            hour: None,
+            paused_until: None,
+            left_at: None,
         };
         let mut bytes = Vec::new();
         let mut writer = CsvWriter::new(&mut bytes);

@@ -14,6 +14,7 @@ mod faults;
 mod line;
 mod mail_back;
 mod preview;
+mod serve;
 mod studio;
 mod support;
 mod templates;

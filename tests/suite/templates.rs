@@ -289,7 +289,7 @@ fn a_preview_tells_what_readers_would_hold_against_a_template() {
     assert_eq!(
         told.stderr,
         "daily: “Its letters can be read by day and by night.” does not hold: \
-         “Netzkurier · 5:48 Uhr” has a contrast of 1.8, and 23 more.\n"
+         “Netzkurier · 5:48 Uhr ·” has a contrast of 1.8, and 23 more.\n"
     );
     let json = project
         .run(&["preview", "--json", "--cadence", "daily"])

@@ -5,10 +5,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Extras;
 use crate::config::Config;
-use crate::model::{Block, Cadence, Edition, LeftOut, Memory, Place, TopicId, Window};
-use crate::rank;
+use crate::model::{
+    Block, Cadence, CadenceId, Edition, Followed, Item, LeftOut, Memory, Place, TopicId,
+    Vocabulary, Window,
+};
+use crate::rank::{self, Query, Tongue};
 use crate::schedule::{self, Due};
-use crate::store::Store;
+use crate::store::{FollowedStory, Indexed, Store};
 
 /// Composes the edition of `cadence` for `slot`, with what it leaves out.
 pub(super) async fn compose(
@@ -33,19 +36,139 @@ pub(super) async fn compose(
         votes: store.list_votes(window.since).await?,
         vocabulary: store.load_vocabulary().await?,
     };
+    let followed = store.list_followed(false).await?;
     let (topics, options) = (config.topics.clone(), config.rank.clone());
     // Work for a thread of its own, so that an interrupt is heard meanwhile.
     let composing = tokio::task::spawn_blocking(move || {
-        rank::compose(items, &memory, &topics, window, &options)
+        let news = news_of(followed, &items, &memory.vocabulary, &options.languages)?;
+        let composition = rank::compose(items, &memory, &topics, window, &options);
+        anyhow::Ok((composition, news))
     });
-    let composition = composing.await.context("ranking the items")?;
+    let (composition, followed) = composing.await.context("ranking the items")??;
     let mut edition = Edition {
         sections: composition.sections,
+        followed,
         ..empty_edition(config, cadence, slot, window, now)
     };
     extras.add_to(&mut edition, config).await?;
     edition.blocks = blocks(config, store, &edition, now).await?;
     Ok((edition, composition.left_out))
+}
+
+/// For how long news that somebody wants at once may have been there, at most.
+const AT_ONCE: TimeDelta = TimeDelta::hours(6);
+
+/// The edition of news since the last one like it, for those who want them at once; `None` when there are none.
+pub(super) async fn compose_at_once(
+    config: &Config,
+    store: &Store,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Edition>> {
+    let followed = store.list_followed(true).await?;
+    if followed.is_empty() {
+        return Ok(None);
+    }
+    let cadence = Cadence {
+        id: CadenceId(Edition::FOLLOWED.to_owned()),
+        ..config.cadences[0].clone()
+    };
+    let history = store
+        .history(&config.newsletter.id, &cadence.id, now)
+        .await?;
+    let earliest = now - AT_ONCE;
+    let since = history
+        .covered_until
+        .map_or(earliest, |until| until.max(earliest));
+    let window = Window { since, until: now };
+    let items = store.list_items(&config.news_feeds(), window).await?;
+    let vocabulary = store.load_vocabulary().await?;
+    let languages = config.rank.languages.clone();
+    let looking =
+        tokio::task::spawn_blocking(move || news_of(followed, &items, &vocabulary, &languages));
+    let followed = looking.await.context("looking for news")??;
+    Ok((!followed.is_empty()).then(|| Edition {
+        followed,
+        ..empty_edition(config, &cadence, now, window, now)
+    }))
+}
+
+/// News of what is followed, among `items`: of each story those that came when somebody followed it.
+fn news_of(
+    followed: Vec<FollowedStory>,
+    items: &[Item],
+    vocabulary: &Vocabulary,
+    languages: &[Tongue],
+) -> anyhow::Result<Vec<Followed>> {
+    let queries = followed
+        .iter()
+        .map(|story| serde_json::from_str(&story.query).context("reading what is followed"));
+    let queries = queries.collect::<anyhow::Result<Vec<Query>>>()?;
+    let news = rank::news(items, &queries, vocabulary, languages);
+    let told = followed.into_iter().zip(news).map(|(story, mut news)| {
+        // The story itself, as it was known by then, is no news.
+        news.retain(|event| event.lead.key != story.key && event.lead.arrived >= story.since);
+        Followed {
+            story: story.key,
+            title: story.title,
+            news,
+        }
+    });
+    Ok(told.filter(|followed| !followed.news.is_empty()).collect())
+}
+
+/// How many editions are put into the archive at a time.
+const INDEXED: u32 = 20;
+
+/// Puts published editions into the archive that are not there yet.
+pub(in crate::cli) async fn index_editions(config: &Config, store: &Store) -> anyhow::Result<()> {
+    loop {
+        let editions = store.list_unindexed(INDEXED).await?;
+        if editions.is_empty() {
+            return Ok(());
+        }
+        for edition in editions {
+            let languages = config.rank.languages.clone();
+            let reading = tokio::task::spawn_blocking(move || {
+                let stories = indexed(&edition, &languages)?;
+                anyhow::Ok((edition, stories))
+            });
+            let (edition, stories) = reading.await.context("reading the stories")??;
+            store.index_edition(&edition, &stories).await?;
+        }
+    }
+}
+
+/// The stories of `edition` as the archive finds them.
+fn indexed(edition: &Edition, languages: &[Tongue]) -> anyhow::Result<Vec<Indexed>> {
+    let mut indexed = Vec::new();
+    for section in &edition.sections {
+        for story in &section.stories {
+            let lead = &story.lead;
+            let reports: Vec<&Item> = story.items().collect();
+            let mut terms = rank::index_terms(&lead.summary, lead.language.as_deref(), languages);
+            for report in &reports {
+                let tag = report.language.as_deref();
+                terms.extend(rank::index_terms(&report.title, tag, languages));
+                terms.extend(rank::index_terms(&report.source, None, languages));
+            }
+            terms.sort_unstable();
+            terms.dedup();
+            let query = Query::like(reports.into_iter(), languages);
+            indexed.push(Indexed {
+                key: lead.key.clone(),
+                topic: section.topic.clone(),
+                title: lead.title.clone(),
+                url: lead.url.clone(),
+                source: lead.source.clone(),
+                summary: lead.summary.clone(),
+                language: lead.language.clone(),
+                published: lead.published,
+                terms,
+                query: serde_json::to_string(&query)?,
+            });
+        }
+    }
+    Ok(indexed)
 }
 
 /// What would go out at `now`: the due edition of `cadence`, or the one that would be if it ticked now.
@@ -85,6 +208,7 @@ pub(super) fn empty_edition(
         created_at: now,
         sections: Vec::new(),
         blocks: Vec::new(),
+        followed: Vec::new(),
     }
 }
 

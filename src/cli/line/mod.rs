@@ -13,14 +13,14 @@ use tokio::sync::watch;
 use super::report::{CadenceReport, Decision, RunReport};
 use super::terminal::bar;
 use crate::config::{Config, secret, secret_in};
-use crate::deliver::{self, Delivered, Job, Mailer, MailerOptions, Sender, Signer};
-use crate::model::{Audience, Edition, TokenKey, Window};
+use crate::deliver::{self, Delivered, EncodedNews, Job, Mailer, MailerOptions, Sender, Signer};
+use crate::model::{Audience, Edition, TokenKeys, Window};
 use crate::render;
 use crate::schedule::{self, Due};
 use crate::store::{EditionState, Published, Store};
 
-pub(super) use composing::upcoming;
-use composing::{compose, empty_edition};
+use composing::{compose, compose_at_once, empty_edition};
+pub(super) use composing::{index_editions, upcoming};
 pub(super) use extras::Extras;
 use reading::learn_vocabulary;
 pub(super) use reading::{collect_into, save};
@@ -116,6 +116,14 @@ async fn decide(
             decision,
         });
     }
+    if let Some(edition) = compose_at_once(config, store, now).await? {
+        report.cadences.push(CadenceReport {
+            cadence: edition.cadence.clone(),
+            decision: publish(store, &edition, blind).await?,
+        });
+    }
+    // Before the mail goes out that leads there.
+    index_editions(config, store).await?;
     let published = |report: &CadenceReport| matches!(report.decision, Decision::Published { .. });
     if report.cadences.iter().any(published) {
         report.stranded = stranded(config, store).await?;
@@ -132,7 +140,7 @@ pub(super) async fn stranded(config: &Config, store: &Store) -> anyhow::Result<u
 /// Stores the edition with its deliveries. `blind` says that no feed could be read: then an empty edition
 /// is no quiet day but a broken line, and the next run decides.
 async fn publish(store: &Store, edition: &Edition, blind: bool) -> anyhow::Result<Decision> {
-    let quiet = edition.sections.is_empty();
+    let quiet = edition.sections.is_empty() && edition.followed.is_empty();
     if quiet && blind {
         return Ok(Decision::Postponed { slot: edition.slot });
     }
@@ -163,7 +171,7 @@ impl WayOut {
     pub(super) async fn new(config: &Config, store: &Store) -> anyhow::Result<Self> {
         Ok(Self {
             mailer: Arc::new(mailer(config)?),
-            sender: Arc::new(sender(config, store.token_key().await?)?),
+            sender: Arc::new(sender(config, store.token_keys().await?)?),
         })
     }
 }
@@ -180,7 +188,7 @@ pub(super) async fn send_due(
         return Ok(None);
     }
     let bar = bar("Sending", due);
-    let (newsletter, theme) = (config.newsletter.clone(), config.theme.clone());
+    let (newsletter, theme) = (way.sender.newsletter.clone(), config.theme.clone());
     let job = Job {
         store: store.clone(),
         mailer: way.mailer.clone(),
@@ -190,7 +198,11 @@ pub(super) async fn send_due(
         unknown: config.delivery.unknown,
         alone: store.is_embedded(),
         render: move |edition: &Edition, audience: &Audience| {
-            render::digest(&newsletter, &theme, edition, audience)
+            let digest = render::digest(&newsletter, &theme, edition, audience)?;
+            let news = render::followed(&newsletter, &theme, edition, audience)?;
+            let encoded =
+                |news: render::News| (news.story, EncodedNews::new(&news.html, &news.text));
+            Ok((digest, news.into_iter().map(encoded).collect()))
         },
         wall,
         stop,
@@ -215,9 +227,9 @@ pub(super) fn mailer(config: &Config) -> anyhow::Result<Mailer> {
 }
 
 /// Who sends.
-pub(super) fn sender(config: &Config, tokens: TokenKey) -> anyhow::Result<Sender> {
+pub(super) fn sender(config: &Config, tokens: TokenKeys) -> anyhow::Result<Sender> {
     Ok(Sender {
-        newsletter: config.newsletter.clone(),
+        newsletter: config.newsletter.clone().with_key(&tokens),
         signer: Signer::new(&config.delivery.dkim)?,
         returns: config.delivery.returns.clone(),
         tokens,

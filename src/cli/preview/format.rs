@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use crate::cli::line::sender;
 use crate::config::Config;
 use crate::deliver::{EncodedDigest, Recipient, Sender};
-use crate::model::{Address, Audience, Digest, Edition, PersonalLinks, TokenKey};
+use crate::model::{Address, Audience, Digest, Edition, PersonalLinks, TokenKeys};
 use crate::render;
 use crate::render::lint::{Check, Rendered, lint};
 
@@ -99,7 +99,10 @@ impl<'a> Forms<'a> {
                 let reader = reader()?;
                 let digest = EncodedDigest::new(&self.digest);
                 let recipient = recipient(&reader, audience);
-                return Ok(self.sender.message(edition, &digest, &recipient)?.bytes);
+                return Ok(self
+                    .sender
+                    .message(edition, &digest, &recipient, Vec::new())?
+                    .bytes);
             }
             Format::Page => render::page(newsletter, theme, edition, audience)?,
             Format::Atom => render::atom(newsletter, theme, editions(), audience)?,
@@ -127,7 +130,7 @@ impl<'a> Forms<'a> {
 
 /// The sender of examples, whose tokens open nothing.
 pub(super) fn example_sender(config: &Config) -> anyhow::Result<Sender> {
-    sender(config, TokenKey::new(&[]))
+    sender(config, TokenKeys::new(&[], &[]))
 }
 
 /// Whom a preview is for, as somebody on the list.

@@ -22,11 +22,9 @@ use tokio::task::JoinHandle;
 
 use super::mailer::{Mailer, Route, Session};
 use super::message::Sender;
-use super::press::{Press, Unmade};
+use super::press::{Press, Printed, Unmade};
 use super::throttle::{Bucket, DomainLimits, Throttle};
-use crate::model::{
-    Audience, Delivery, DeliveryId, Digest, Edition, Outcome, Refusal, UnknownPolicy,
-};
+use crate::model::{Audience, Delivery, DeliveryId, Edition, Outcome, Refusal, UnknownPolicy};
 use crate::store::{Step, Store, WorkerId};
 pub use delivered::Delivered;
 
@@ -62,7 +60,7 @@ pub struct Job<R> {
     pub unknown: UnknownPolicy,
     /// Nobody else sends from this store now: what others have claimed and not ended, they have left behind.
     pub alone: bool,
-    /// Renders an edition for an audience.
+    /// Renders an edition for an audience, and the news that it has of what its readers follow.
     pub render: R,
     /// The real time, by which deliveries are due. Not the pretended one: that would stand still.
     pub wall: fn() -> DateTime<Utc>,
@@ -98,7 +96,7 @@ impl Clock {
 /// part of the result.
 pub async fn deliver<R>(job: Job<R>, progress: impl Fn(u64)) -> anyhow::Result<Delivered>
 where
-    R: Fn(&Edition, &Audience) -> anyhow::Result<Digest> + Send + Sync + 'static,
+    R: Fn(&Edition, &Audience) -> anyhow::Result<Printed> + Send + Sync + 'static,
 {
     let clock = Clock {
         wall: (job.wall)(),
@@ -187,7 +185,7 @@ struct Run {
 impl Run {
     fn start<R>(job: Job<R>, worker: WorkerId, clock: Clock) -> Self
     where
-        R: Fn(&Edition, &Audience) -> anyhow::Result<Digest> + Send + Sync + 'static,
+        R: Fn(&Edition, &Audience) -> anyhow::Result<Printed> + Send + Sync + 'static,
     {
         let routes = job.mailer.routes();
         let language = job.sender.newsletter.language;
@@ -255,7 +253,7 @@ async fn attend<R>(
     number: usize,
     events: mpsc::UnboundedSender<Event>,
 ) where
-    R: Fn(&Edition, &Audience) -> anyhow::Result<Digest>,
+    R: Fn(&Edition, &Audience) -> anyhow::Result<Printed>,
 {
     while let Some(delivery) = queue.recv().await {
         let started = Instant::now();

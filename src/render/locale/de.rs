@@ -1,5 +1,9 @@
 //! German.
 
+use super::pages::{
+    ArchiveWords, ChooseWords, ConfirmWords, FollowWords, LeaveWords, Message, PageWords,
+    SignUpWords,
+};
 use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
@@ -90,5 +94,151 @@ pub(super) const WORDS: Words = Words {
         },
         mistake: "War das ein Versehen?",
         back: "Wieder abonnieren",
+    },
+    pages: PageWords {
+        sign_up: SignUpWords {
+            heading: "Newsletter abonnieren",
+            address: "E-Mail-Adresse",
+            no_address: "Das ist keine E-Mail-Adresse. Sie sieht aus wie name@example.org.",
+            topics: "Themen",
+            all_topics: "Ohne Auswahl erhalten Sie alle.",
+            cadence: "Wie oft?",
+            cadences: ["Täglich", "Wöchentlich", "Monatlich"],
+            language: "Sprache",
+            consent: "Ich möchte {title} per E-Mail erhalten. Abmelden kann ich mich jederzeit mit einem Klick.",
+            privacy: "Datenschutz",
+            button: "Kostenlos abonnieren",
+            leave_empty: "Dieses Feld bitte leer lassen",
+            check: "Bitte sehen Sie Ihre Angaben noch einmal an, und senden Sie sie dann ab.",
+            sent: Message {
+                heading: "Bitte sehen Sie in Ihr Postfach",
+                text: "Gleich kommt eine E-Mail mit einem Link. Das Abonnement von {title} beginnt mit dem Klick darauf.",
+            },
+            nothing_came: "Nichts angekommen? Sehen Sie auch im Spam-Ordner nach. Zum Schutz vor Missbrauch schicken wir einer Adresse höchstens eine solche E-Mail am Tag.",
+            too_many: Message {
+                heading: "Zu viele Anmeldungen",
+                text: "Aus Ihrem Netz kamen gerade sehr viele Anmeldungen. Bitte versuchen Sie es in einer Stunde noch einmal.",
+            },
+        },
+        confirm: ConfirmWords {
+            question: Message {
+                heading: "Noch ein Klick",
+                text: "Bitte bestätigen Sie, dass Sie {title} per E-Mail erhalten möchten.",
+            },
+            done: Message {
+                heading: "Willkommen",
+                text: "Ihr Abonnement von {title} ist bestätigt.",
+            },
+            invalid: Message {
+                heading: "Dieser Link gilt nicht mehr",
+                text: "Vielleicht ist er zu alt, oder ein Teil davon fehlt. Bitte fordern Sie einen neuen an.",
+            },
+            move_question: Message {
+                heading: "Neue Adresse bestätigen",
+                text: "Soll {title} künftig an diese Adresse gehen?",
+            },
+            move_button: "Ja, an diese Adresse",
+            moved: Message {
+                heading: "Die neue Adresse gilt",
+                text: "{title} kommt von nun an dorthin.",
+            },
+        },
+        leave: LeaveWords {
+            question: Message {
+                heading: "Abmelden",
+                text: "Möchten Sie {title} nicht mehr erhalten?",
+            },
+            button: "Jetzt abmelden",
+            done: Message {
+                heading: "Sie sind abgemeldet",
+                text: "Sie erhalten {title} nicht mehr.",
+            },
+            undo: "Rückgängig machen",
+            undone: Message {
+                heading: "Schön, dass Sie bleiben",
+                text: "Sie erhalten {title} weiterhin.",
+            },
+            too_late: Message {
+                heading: "Das geht nicht mehr",
+                text: "Sie können {title} aber jederzeit neu abonnieren.",
+            },
+        },
+        choose: ChooseWords {
+            heading: "Einstellungen",
+            length: "Umfang",
+            lengths: [
+                "Alle Meldungen",
+                "Kurz: die wichtigsten Meldungen jedes Themas",
+                "Nur Schlagzeilen",
+            ],
+            hour: "Uhrzeit",
+            at_once: "Sobald die Ausgabe fertig ist",
+            from: "Ab {time}",
+            timezone: "Zeitzone",
+            no_timezone: "Diese Zeitzone kennen wir nicht. Sie sieht aus wie Europe/Berlin.",
+            pause: "Pause: keine E-Mails vor diesem Tag",
+            save: "Speichern",
+            saved: "Ihre Einstellungen sind gespeichert.",
+            new_address: "Neue E-Mail-Adresse",
+            change: "Adresse ändern",
+            change_sent: Message {
+                heading: "Bitte sehen Sie in das neue Postfach",
+                text: "Dorthin geht eine E-Mail mit einem Link. Die neue Adresse gilt mit dem Klick darauf; bis dahin bleibt alles, wie es ist.",
+            },
+            follows: "Meldungen, denen Sie folgen",
+        },
+        follow: FollowWords {
+            more: "Mehr davon",
+            section: "Sie folgen: {story}",
+            heading: "Mehr davon",
+            text: "Möchten Sie erfahren, wenn es Neues dazu gibt?",
+            in_digest: "Ja, in meinen Ausgaben",
+            at_once: "Ja, sofort in einer eigenen E-Mail",
+            done: Message {
+                heading: "Sie folgen dieser Meldung",
+                text: "Wenn es Neues gibt, erfahren Sie es. Beenden können Sie das jederzeit.",
+            },
+            stop: "Nicht mehr folgen",
+            stopped: Message {
+                heading: "Sie folgen der Meldung nicht mehr",
+                text: "Dazu kommt nichts mehr.",
+            },
+            subject: "Neues zu: {story}",
+            impossible: Message {
+                heading: "Das ging nicht",
+                text: "Dieser Meldung kann man nicht folgen, oder Sie folgen schon sehr vielen.",
+            },
+        },
+        archive: ArchiveWords {
+            heading: "Archiv",
+            latest: "Die letzten Ausgaben",
+            older: "Ältere",
+            search: "Suchen",
+            nothing: "Dazu wurde nichts gefunden.",
+            further: "Weitersuchen bei",
+            alike: "Ähnliche Meldungen",
+            shown_in: "Erschienen in",
+            feeds: "Als Feed",
+            sources: "Quellen",
+            skip: "Zum Inhalt",
+        },
+        lost: Message {
+            heading: "Diese Seite gibt es nicht",
+            text: "Vielleicht führt die Startseite weiter.",
+        },
+        foreign: Message {
+            heading: "Das geht nur von hier aus",
+            text: "Diese Anfrage kam von einer fremden Seite. Es wurde nichts geändert.",
+        },
+        known: LetterWords {
+            subject: "{title}: Sie sind schon dabei",
+            heading: "Sie sind schon dabei",
+            text: "Für diese Adresse wurde {title} bestellt. Sie erhalten es bereits, es gibt also nichts zu tun.",
+        },
+        moving: LetterWords {
+            subject: "{title}: Bitte bestätigen Sie Ihre neue Adresse",
+            heading: "Ist das Ihre Adresse?",
+            text: "Jemand möchte {title} künftig an diese Adresse erhalten. Wenn Sie das waren, bestätigen Sie es bitte.",
+        },
     },
 };

@@ -1,5 +1,9 @@
 //! English.
 
+use super::pages::{
+    ArchiveWords, ChooseWords, ConfirmWords, FollowWords, LeaveWords, Message, PageWords,
+    SignUpWords,
+};
 use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
@@ -90,5 +94,151 @@ pub(super) const WORDS: Words = Words {
         },
         mistake: "Was that a mistake?",
         back: "Subscribe again",
+    },
+    pages: PageWords {
+        sign_up: SignUpWords {
+            heading: "Subscribe to the newsletter",
+            address: "E-mail address",
+            no_address: "That is no e-mail address. One looks like name@example.org.",
+            topics: "Topics",
+            all_topics: "Without a choice, you get all of them.",
+            cadence: "How often?",
+            cadences: ["Daily", "Weekly", "Monthly"],
+            language: "Language",
+            consent: "I would like to get {title} by e-mail. I can unsubscribe at any time with one click.",
+            privacy: "Privacy",
+            button: "Subscribe for free",
+            leave_empty: "Please leave this field empty",
+            check: "Please look at what you entered once more, and then send it.",
+            sent: Message {
+                heading: "Please look into your mailbox",
+                text: "An e-mail with a link is on its way. The subscription to {title} begins with a click on it.",
+            },
+            nothing_came: "Nothing there? Look into the spam folder, too. To prevent abuse, we send an address at most one such e-mail a day.",
+            too_many: Message {
+                heading: "Too many sign-ups",
+                text: "Very many sign-ups came from your network just now. Please try again in an hour.",
+            },
+        },
+        confirm: ConfirmWords {
+            question: Message {
+                heading: "One more click",
+                text: "Please confirm that you would like to get {title} by e-mail.",
+            },
+            done: Message {
+                heading: "Welcome",
+                text: "Your subscription to {title} is confirmed.",
+            },
+            invalid: Message {
+                heading: "This link is no longer good",
+                text: "It may be too old, or a part of it may be missing. Please ask for a new one.",
+            },
+            move_question: Message {
+                heading: "Confirm the new address",
+                text: "Should {title} go to this address from now on?",
+            },
+            move_button: "Yes, to this address",
+            moved: Message {
+                heading: "The new address is in use",
+                text: "{title} goes there from now on.",
+            },
+        },
+        leave: LeaveWords {
+            question: Message {
+                heading: "Unsubscribe",
+                text: "Would you like to stop getting {title}?",
+            },
+            button: "Unsubscribe now",
+            done: Message {
+                heading: "You have unsubscribed",
+                text: "You will not get {title} any more.",
+            },
+            undo: "Undo",
+            undone: Message {
+                heading: "Good to have you back",
+                text: "You go on getting {title}.",
+            },
+            too_late: Message {
+                heading: "That is not possible any more",
+                text: "But you can subscribe to {title} again at any time.",
+            },
+        },
+        choose: ChooseWords {
+            heading: "Preferences",
+            length: "Length",
+            lengths: [
+                "All stories",
+                "Short: the most important stories of each topic",
+                "Headlines only",
+            ],
+            hour: "Time of day",
+            at_once: "As soon as the edition is ready",
+            from: "From {time}",
+            timezone: "Time zone",
+            no_timezone: "We do not know this time zone. One looks like Europe/London.",
+            pause: "Pause: no e-mail before this day",
+            save: "Save",
+            saved: "Your preferences are saved.",
+            new_address: "New e-mail address",
+            change: "Change the address",
+            change_sent: Message {
+                heading: "Please look into the new mailbox",
+                text: "An e-mail with a link goes there. The new address is in use with a click on it; until then, everything stays as it is.",
+            },
+            follows: "Stories that you follow",
+        },
+        follow: FollowWords {
+            more: "More like this",
+            section: "Following: {story}",
+            heading: "More like this",
+            text: "Would you like to hear when there is news about this?",
+            in_digest: "Yes, in my editions",
+            at_once: "Yes, at once in an e-mail of its own",
+            done: Message {
+                heading: "You follow this story",
+                text: "When there is news, you will hear of it. You can stop at any time.",
+            },
+            stop: "Stop following",
+            stopped: Message {
+                heading: "You no longer follow this story",
+                text: "Nothing more will come about it.",
+            },
+            subject: "News about: {story}",
+            impossible: Message {
+                heading: "That did not work",
+                text: "This story cannot be followed, or you follow very many already.",
+            },
+        },
+        archive: ArchiveWords {
+            heading: "Archive",
+            latest: "The latest editions",
+            older: "Older",
+            search: "Search",
+            nothing: "Nothing was found.",
+            further: "Search further with",
+            alike: "Similar stories",
+            shown_in: "Appeared in",
+            feeds: "As a feed",
+            sources: "Sources",
+            skip: "Skip to the content",
+        },
+        lost: Message {
+            heading: "There is no such page",
+            text: "Maybe the first page helps.",
+        },
+        foreign: Message {
+            heading: "That works from here only",
+            text: "This request came from another site. Nothing was changed.",
+        },
+        known: LetterWords {
+            subject: "{title}: you are subscribed already",
+            heading: "You are subscribed already",
+            text: "Somebody signed this address up for {title}. You get it already, so there is nothing to do.",
+        },
+        moving: LetterWords {
+            subject: "{title}: please confirm your new address",
+            heading: "Is this your address?",
+            text: "Somebody would like to get {title} at this address from now on. If it was you, please confirm it.",
+        },
     },
 };

@@ -1,5 +1,9 @@
 //! Spanish.
 
+use super::pages::{
+    ArchiveWords, ChooseWords, ConfirmWords, FollowWords, LeaveWords, Message, PageWords,
+    SignUpWords,
+};
 use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
@@ -90,5 +94,151 @@ pub(super) const WORDS: Words = Words {
         },
         mistake: "¿Ha sido un error?",
         back: "Suscribirse de nuevo",
+    },
+    pages: PageWords {
+        sign_up: SignUpWords {
+            heading: "Suscribirse al boletín",
+            address: "Correo electrónico",
+            no_address: "Eso no es una dirección de correo. Se parece a nombre@example.org.",
+            topics: "Temas",
+            all_topics: "Sin elegir, los recibe todos.",
+            cadence: "¿Con qué frecuencia?",
+            cadences: ["Cada día", "Cada semana", "Cada mes"],
+            language: "Idioma",
+            consent: "Quiero recibir {title} por correo electrónico. Puedo darme de baja en cualquier momento con un clic.",
+            privacy: "Privacidad",
+            button: "Suscribirse gratis",
+            leave_empty: "Deje este campo vacío",
+            check: "Revise sus datos y envíelos.",
+            sent: Message {
+                heading: "Mire su buzón",
+                text: "Va en camino un correo con un enlace. La suscripción a {title} comienza al hacer clic en él.",
+            },
+            nothing_came: "¿No ha llegado nada? Mire también en el correo no deseado. Para evitar abusos, enviamos como mucho un correo así al día a una dirección.",
+            too_many: Message {
+                heading: "Demasiadas suscripciones",
+                text: "Acaban de llegar muchísimas suscripciones desde su red. Inténtelo de nuevo dentro de una hora.",
+            },
+        },
+        confirm: ConfirmWords {
+            question: Message {
+                heading: "Un clic más",
+                text: "Confirme que quiere recibir {title} por correo electrónico.",
+            },
+            done: Message {
+                heading: "Bienvenido",
+                text: "Su suscripción a {title} está confirmada.",
+            },
+            invalid: Message {
+                heading: "Este enlace ya no sirve",
+                text: "Quizá sea demasiado antiguo o le falte una parte. Pida uno nuevo.",
+            },
+            move_question: Message {
+                heading: "Confirmar la nueva dirección",
+                text: "¿Debe ir {title} a esta dirección a partir de ahora?",
+            },
+            move_button: "Sí, a esta dirección",
+            moved: Message {
+                heading: "La nueva dirección ya vale",
+                text: "{title} llega allí a partir de ahora.",
+            },
+        },
+        leave: LeaveWords {
+            question: Message {
+                heading: "Darse de baja",
+                text: "¿Ya no quiere recibir {title}?",
+            },
+            button: "Darse de baja ahora",
+            done: Message {
+                heading: "Se ha dado de baja",
+                text: "Ya no recibirá {title}.",
+            },
+            undo: "Deshacer",
+            undone: Message {
+                heading: "Nos alegra que se quede",
+                text: "Sigue recibiendo {title}.",
+            },
+            too_late: Message {
+                heading: "Ya no es posible",
+                text: "Pero puede volver a suscribirse a {title} en cualquier momento.",
+            },
+        },
+        choose: ChooseWords {
+            heading: "Preferencias",
+            length: "Extensión",
+            lengths: [
+                "Todas las noticias",
+                "Breve: las noticias más importantes de cada tema",
+                "Solo titulares",
+            ],
+            hour: "Hora",
+            at_once: "En cuanto esté lista la edición",
+            from: "A partir de las {time}",
+            timezone: "Zona horaria",
+            no_timezone: "No conocemos esa zona horaria. Se parece a Europe/Madrid.",
+            pause: "Pausa: ningún correo antes de este día",
+            save: "Guardar",
+            saved: "Sus preferencias están guardadas.",
+            new_address: "Nueva dirección de correo",
+            change: "Cambiar la dirección",
+            change_sent: Message {
+                heading: "Mire el nuevo buzón",
+                text: "Allí llega un correo con un enlace. La nueva dirección vale al hacer clic en él; hasta entonces, todo sigue igual.",
+            },
+            follows: "Noticias que sigue",
+        },
+        follow: FollowWords {
+            more: "Más como esto",
+            section: "Usted sigue: {story}",
+            heading: "Más como esto",
+            text: "¿Quiere saber cuándo hay novedades?",
+            in_digest: "Sí, en mis ediciones",
+            at_once: "Sí, enseguida en un correo aparte",
+            done: Message {
+                heading: "Sigue esta noticia",
+                text: "Cuando haya novedades, lo sabrá. Puede dejarlo en cualquier momento.",
+            },
+            stop: "Dejar de seguir",
+            stopped: Message {
+                heading: "Ya no sigue esta noticia",
+                text: "No recibirá nada más sobre ella.",
+            },
+            subject: "Novedades: {story}",
+            impossible: Message {
+                heading: "No ha sido posible",
+                text: "Esta noticia no se puede seguir, o ya sigue muchísimas.",
+            },
+        },
+        archive: ArchiveWords {
+            heading: "Archivo",
+            latest: "Las últimas ediciones",
+            older: "Anteriores",
+            search: "Buscar",
+            nothing: "No se ha encontrado nada.",
+            further: "Seguir buscando en",
+            alike: "Noticias parecidas",
+            shown_in: "Apareció en",
+            feeds: "Como canal",
+            sources: "Fuentes",
+            skip: "Ir al contenido",
+        },
+        lost: Message {
+            heading: "Esta página no existe",
+            text: "Quizá ayude la primera página.",
+        },
+        foreign: Message {
+            heading: "Solo funciona desde aquí",
+            text: "Esta petición venía de otro sitio. No se ha cambiado nada.",
+        },
+        known: LetterWords {
+            subject: "{title}: ya está suscrito",
+            heading: "Ya está suscrito",
+            text: "Alguien ha suscrito esta dirección a {title}. Ya lo recibe, así que no hay nada que hacer.",
+        },
+        moving: LetterWords {
+            subject: "{title}: confirme su nueva dirección",
+            heading: "¿Es esta su dirección?",
+            text: "Alguien quiere recibir {title} en esta dirección a partir de ahora. Si ha sido usted, confírmelo.",
+        },
     },
 };

@@ -1,5 +1,9 @@
 //! French.
 
+use super::pages::{
+    ArchiveWords, ChooseWords, ConfirmWords, FollowWords, LeaveWords, Message, PageWords,
+    SignUpWords,
+};
 use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
@@ -84,5 +88,151 @@ pub(super) const WORDS: Words = Words {
         },
         mistake: "C’était une erreur\u{a0}?",
         back: "Se réabonner",
+    },
+    pages: PageWords {
+        sign_up: SignUpWords {
+            heading: "S’abonner à la newsletter",
+            address: "Adresse e-mail",
+            no_address: "Ce n’est pas une adresse e-mail. Elle ressemble à nom@example.org.",
+            topics: "Thèmes",
+            all_topics: "Sans choix, vous les recevez tous.",
+            cadence: "À quelle fréquence ?",
+            cadences: ["Chaque jour", "Chaque semaine", "Chaque mois"],
+            language: "Langue",
+            consent: "Je souhaite recevoir {title} par e-mail. Je peux me désabonner à tout moment en un clic.",
+            privacy: "Confidentialité",
+            button: "S’abonner gratuitement",
+            leave_empty: "Veuillez laisser ce champ vide",
+            check: "Veuillez vérifier vos indications, puis les envoyer.",
+            sent: Message {
+                heading: "Consultez votre boîte de réception",
+                text: "Un e-mail avec un lien est en route. L’abonnement à {title} commence quand vous cliquez dessus.",
+            },
+            nothing_came: "Rien reçu ? Regardez aussi dans les indésirables. Pour éviter les abus, nous envoyons au plus un tel e-mail par jour à une adresse.",
+            too_many: Message {
+                heading: "Trop d’inscriptions",
+                text: "De très nombreuses inscriptions viennent d’arriver de votre réseau. Veuillez réessayer dans une heure.",
+            },
+        },
+        confirm: ConfirmWords {
+            question: Message {
+                heading: "Encore un clic",
+                text: "Veuillez confirmer que vous souhaitez recevoir {title} par e-mail.",
+            },
+            done: Message {
+                heading: "Bienvenue",
+                text: "Votre abonnement à {title} est confirmé.",
+            },
+            invalid: Message {
+                heading: "Ce lien n’est plus valable",
+                text: "Il est peut-être trop ancien ou incomplet. Veuillez en demander un nouveau.",
+            },
+            move_question: Message {
+                heading: "Confirmer la nouvelle adresse",
+                text: "Faut-il désormais envoyer {title} à cette adresse ?",
+            },
+            move_button: "Oui, à cette adresse",
+            moved: Message {
+                heading: "La nouvelle adresse est enregistrée",
+                text: "{title} y arrive désormais.",
+            },
+        },
+        leave: LeaveWords {
+            question: Message {
+                heading: "Se désabonner",
+                text: "Ne souhaitez-vous plus recevoir {title} ?",
+            },
+            button: "Se désabonner maintenant",
+            done: Message {
+                heading: "Vous êtes désabonné",
+                text: "Vous ne recevrez plus {title}.",
+            },
+            undo: "Annuler",
+            undone: Message {
+                heading: "Heureux de vous garder",
+                text: "Vous continuez à recevoir {title}.",
+            },
+            too_late: Message {
+                heading: "Ce n’est plus possible",
+                text: "Mais vous pouvez vous réabonner à {title} à tout moment.",
+            },
+        },
+        choose: ChooseWords {
+            heading: "Préférences",
+            length: "Longueur",
+            lengths: [
+                "Tous les articles",
+                "Court : les articles les plus importants de chaque thème",
+                "Les titres seulement",
+            ],
+            hour: "Heure",
+            at_once: "Dès que l’édition est prête",
+            from: "À partir de {time}",
+            timezone: "Fuseau horaire",
+            no_timezone: "Nous ne connaissons pas ce fuseau horaire. Il ressemble à Europe/Paris.",
+            pause: "Pause : aucun e-mail avant ce jour",
+            save: "Enregistrer",
+            saved: "Vos préférences sont enregistrées.",
+            new_address: "Nouvelle adresse e-mail",
+            change: "Changer l’adresse",
+            change_sent: Message {
+                heading: "Consultez la nouvelle boîte de réception",
+                text: "Un e-mail avec un lien y est envoyé. La nouvelle adresse vaut dès que vous cliquez dessus ; d’ici là, rien ne change.",
+            },
+            follows: "Articles que vous suivez",
+        },
+        follow: FollowWords {
+            more: "Plus à ce sujet",
+            section: "Vous suivez : {story}",
+            heading: "Plus à ce sujet",
+            text: "Souhaitez-vous savoir quand il y a du nouveau ?",
+            in_digest: "Oui, dans mes éditions",
+            at_once: "Oui, aussitôt dans un e-mail à part",
+            done: Message {
+                heading: "Vous suivez cet article",
+                text: "S’il y a du nouveau, vous le saurez. Vous pouvez arrêter à tout moment.",
+            },
+            stop: "Ne plus suivre",
+            stopped: Message {
+                heading: "Vous ne suivez plus cet article",
+                text: "Vous ne recevrez plus rien à ce sujet.",
+            },
+            subject: "Du nouveau : {story}",
+            impossible: Message {
+                heading: "Cela n’a pas marché",
+                text: "Cet article ne peut pas être suivi, ou vous en suivez déjà beaucoup.",
+            },
+        },
+        archive: ArchiveWords {
+            heading: "Archives",
+            latest: "Les dernières éditions",
+            older: "Plus anciennes",
+            search: "Rechercher",
+            nothing: "Rien n’a été trouvé.",
+            further: "Chercher aussi avec",
+            alike: "Articles semblables",
+            shown_in: "Paru dans",
+            feeds: "En flux",
+            sources: "Sources",
+            skip: "Aller au contenu",
+        },
+        lost: Message {
+            heading: "Cette page n’existe pas",
+            text: "La première page vous aidera peut-être.",
+        },
+        foreign: Message {
+            heading: "Cela ne marche que d’ici",
+            text: "Cette demande venait d’un autre site. Rien n’a été changé.",
+        },
+        known: LetterWords {
+            subject: "{title} : vous êtes déjà abonné",
+            heading: "Vous êtes déjà abonné",
+            text: "Quelqu’un a abonné cette adresse à {title}. Vous le recevez déjà, il n’y a donc rien à faire.",
+        },
+        moving: LetterWords {
+            subject: "{title} : veuillez confirmer votre nouvelle adresse",
+            heading: "Est-ce votre adresse ?",
+            text: "Quelqu’un souhaite désormais recevoir {title} à cette adresse. Si c’était vous, veuillez le confirmer.",
+        },
     },
 };

@@ -1,5 +1,9 @@
 //! Italian.
 
+use super::pages::{
+    ArchiveWords, ChooseWords, ConfirmWords, FollowWords, LeaveWords, Message, PageWords,
+    SignUpWords,
+};
 use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
@@ -90,5 +94,151 @@ pub(super) const WORDS: Words = Words {
         },
         mistake: "È stato un errore?",
         back: "Iscriversi di nuovo",
+    },
+    pages: PageWords {
+        sign_up: SignUpWords {
+            heading: "Iscriversi alla newsletter",
+            address: "Indirizzo e-mail",
+            no_address: "Non è un indirizzo e-mail. Somiglia a nome@example.org.",
+            topics: "Argomenti",
+            all_topics: "Senza una scelta li riceve tutti.",
+            cadence: "Con quale frequenza?",
+            cadences: ["Ogni giorno", "Ogni settimana", "Ogni mese"],
+            language: "Lingua",
+            consent: "Desidero ricevere {title} via e-mail. Posso disiscrivermi in ogni momento con un clic.",
+            privacy: "Privacy",
+            button: "Iscriversi gratis",
+            leave_empty: "Lasciare vuoto questo campo",
+            check: "Controlli i suoi dati e poi li invii.",
+            sent: Message {
+                heading: "Guardi nella sua casella",
+                text: "È in arrivo un’e-mail con un link. L’iscrizione a {title} comincia con un clic su di esso.",
+            },
+            nothing_came: "Non è arrivato nulla? Guardi anche nello spam. Per evitare abusi, a un indirizzo mandiamo al massimo un’e-mail così al giorno.",
+            too_many: Message {
+                heading: "Troppe iscrizioni",
+                text: "Dalla sua rete sono appena arrivate moltissime iscrizioni. Riprovi tra un’ora.",
+            },
+        },
+        confirm: ConfirmWords {
+            question: Message {
+                heading: "Ancora un clic",
+                text: "Confermi che desidera ricevere {title} via e-mail.",
+            },
+            done: Message {
+                heading: "Benvenuto",
+                text: "La sua iscrizione a {title} è confermata.",
+            },
+            invalid: Message {
+                heading: "Questo link non vale più",
+                text: "Forse è troppo vecchio o ne manca una parte. Ne chieda uno nuovo.",
+            },
+            move_question: Message {
+                heading: "Confermare il nuovo indirizzo",
+                text: "D’ora in poi {title} deve andare a questo indirizzo?",
+            },
+            move_button: "Sì, a questo indirizzo",
+            moved: Message {
+                heading: "Il nuovo indirizzo è attivo",
+                text: "D’ora in poi {title} arriva lì.",
+            },
+        },
+        leave: LeaveWords {
+            question: Message {
+                heading: "Disiscriversi",
+                text: "Non desidera più ricevere {title}?",
+            },
+            button: "Disiscriversi ora",
+            done: Message {
+                heading: "Lei è disiscritto",
+                text: "Non riceverà più {title}.",
+            },
+            undo: "Annullare",
+            undone: Message {
+                heading: "Siamo felici che resti",
+                text: "Continua a ricevere {title}.",
+            },
+            too_late: Message {
+                heading: "Non è più possibile",
+                text: "Ma può iscriversi di nuovo a {title} in ogni momento.",
+            },
+        },
+        choose: ChooseWords {
+            heading: "Preferenze",
+            length: "Lunghezza",
+            lengths: [
+                "Tutte le notizie",
+                "Breve: le notizie più importanti di ogni argomento",
+                "Solo i titoli",
+            ],
+            hour: "Ora",
+            at_once: "Appena l’edizione è pronta",
+            from: "Dalle {time}",
+            timezone: "Fuso orario",
+            no_timezone: "Non conosciamo questo fuso orario. Somiglia a Europe/Rome.",
+            pause: "Pausa: nessuna e-mail prima di questo giorno",
+            save: "Salvare",
+            saved: "Le sue preferenze sono salvate.",
+            new_address: "Nuovo indirizzo e-mail",
+            change: "Cambiare l’indirizzo",
+            change_sent: Message {
+                heading: "Guardi nella nuova casella",
+                text: "Lì arriva un’e-mail con un link. Il nuovo indirizzo vale con un clic su di esso; fino ad allora resta tutto com’è.",
+            },
+            follows: "Notizie che segue",
+        },
+        follow: FollowWords {
+            more: "Altro così",
+            section: "Lei segue: {story}",
+            heading: "Altro così",
+            text: "Desidera sapere quando ci sono novità?",
+            in_digest: "Sì, nelle mie edizioni",
+            at_once: "Sì, subito in un’e-mail a parte",
+            done: Message {
+                heading: "Segue questa notizia",
+                text: "Quando ci saranno novità, lo saprà. Può smettere in ogni momento.",
+            },
+            stop: "Non seguire più",
+            stopped: Message {
+                heading: "Non segue più questa notizia",
+                text: "Non arriverà più nulla al riguardo.",
+            },
+            subject: "Novità: {story}",
+            impossible: Message {
+                heading: "Non è stato possibile",
+                text: "Questa notizia non si può seguire, o ne segue già moltissime.",
+            },
+        },
+        archive: ArchiveWords {
+            heading: "Archivio",
+            latest: "Le ultime edizioni",
+            older: "Precedenti",
+            search: "Cercare",
+            nothing: "Non è stato trovato nulla.",
+            further: "Cercare anche con",
+            alike: "Notizie simili",
+            shown_in: "Apparsa in",
+            feeds: "Come feed",
+            sources: "Fonti",
+            skip: "Vai al contenuto",
+        },
+        lost: Message {
+            heading: "Questa pagina non esiste",
+            text: "Forse aiuta la prima pagina.",
+        },
+        foreign: Message {
+            heading: "Funziona solo da qui",
+            text: "Questa richiesta veniva da un altro sito. Non è stato cambiato nulla.",
+        },
+        known: LetterWords {
+            subject: "{title}: lei è già iscritto",
+            heading: "Lei è già iscritto",
+            text: "Qualcuno ha iscritto questo indirizzo a {title}. Lo riceve già, quindi non c’è nulla da fare.",
+        },
+        moving: LetterWords {
+            subject: "{title}: confermi il suo nuovo indirizzo",
+            heading: "È il suo indirizzo?",
+            text: "Qualcuno desidera ricevere {title} a questo indirizzo d’ora in poi. Se è stato lei, lo confermi.",
+        },
     },
 };

@@ -10,15 +10,17 @@ mod es;
 mod fr;
 mod it;
 mod nl;
+pub(crate) mod pages;
 
 use chrono::{Datelike as _, NaiveDate, NaiveDateTime, Timelike as _};
 use serde::Serialize;
 
 use crate::model::Language;
+use pages::PageWords;
 
 /// What a language must have a word for. In patterns, `{name}` is where something goes.
 #[derive(Debug, Serialize)]
-pub(super) struct Words {
+pub(crate) struct Words {
     /// Those that templates may use as they are.
     pub labels: Labels,
     /// Monday first.
@@ -68,11 +70,13 @@ pub(super) struct Words {
     reason: &'static str,
     /// What mails to one person say.
     pub letters: Letters,
+    /// What the pages for readers say.
+    pub pages: PageWords,
 }
 
 /// What mails to one person say. In subjects, `{title}` is the newsletter's, in sentences the quoted one.
 #[derive(Debug, Serialize)]
-pub(super) struct Letters {
+pub(crate) struct Letters {
     /// Asks for a click, to prove consent.
     pub confirmation: LetterWords,
     /// What the click does.
@@ -95,7 +99,7 @@ pub(super) struct Letters {
 
 /// How one kind of letter begins.
 #[derive(Debug, Serialize)]
-pub(super) struct LetterWords {
+pub(crate) struct LetterWords {
     pub subject: &'static str,
     pub heading: &'static str,
     /// With the quoted `{title}`.
@@ -104,7 +108,7 @@ pub(super) struct LetterWords {
 
 /// Words that stand alone.
 #[derive(Debug, Serialize)]
-pub(super) struct Labels {
+pub(crate) struct Labels {
     /// Before what a label announces; in French with a space.
     pub colon: &'static str,
     /// Before the headline of a story that readers know and that has news.
@@ -134,7 +138,7 @@ pub(super) struct Labels {
 }
 
 /// The words of `language`.
-pub(super) fn words(language: Language) -> &'static Words {
+pub(crate) fn words(language: Language) -> &'static Words {
     match language {
         Language::De => &de::WORDS,
         Language::En => &en::WORDS,
@@ -147,14 +151,14 @@ pub(super) fn words(language: Language) -> &'static Words {
 
 impl Words {
     /// “Friday, 20 November 2026”, as in a sentence.
-    pub(super) fn date(&self, date: NaiveDate) -> String {
+    pub(crate) fn date(&self, date: NaiveDate) -> String {
         let weekday = self.weekdays[date.weekday().num_days_from_monday() as usize];
         self.fill_date(self.date, date)
             .replace("{weekday}", weekday)
     }
 
     /// The same as it stands alone: with a capital in all languages.
-    pub(super) fn dateline(&self, date: NaiveDate) -> String {
+    pub(crate) fn dateline(&self, date: NaiveDate) -> String {
         let date = self.date(date);
         let mut letters = date.chars();
         let first = letters.next().into_iter().flat_map(char::to_uppercase);
@@ -173,7 +177,7 @@ impl Words {
     }
 
     /// A moment, as somebody would say it on the day `today`; in full where nobody knows on which day it will be read.
-    pub(super) fn moment(&self, at: NaiveDateTime, today: Option<NaiveDate>) -> String {
+    pub(crate) fn moment(&self, at: NaiveDateTime, today: Option<NaiveDate>) -> String {
         let (date, time) = (at.date(), self.time(at.hour(), at.minute()));
         let day = match today {
             Some(today) if date == today => return time,
@@ -184,7 +188,7 @@ impl Words {
         format!("{day}{}{time}", self.comma)
     }
 
-    fn time(&self, hour: u32, minute: u32) -> String {
+    pub(crate) fn time(&self, hour: u32, minute: u32) -> String {
         let hour = if self.padded_hour {
             format!("{hour:02}")
         } else {
@@ -268,12 +272,12 @@ impl Words {
     }
 
     /// A sentence about the newsletter `title`.
-    pub(super) fn about(&self, pattern: &str, title: &str) -> String {
+    pub(crate) fn about(&self, pattern: &str, title: &str) -> String {
         pattern.replace("{title}", &self.quoted(title))
     }
 
     /// A text in quotation marks.
-    pub(super) fn quoted(&self, text: &str) -> String {
+    pub(crate) fn quoted(&self, text: &str) -> String {
         let [open, close] = self.quotes;
         format!("{open}{text}{close}")
     }

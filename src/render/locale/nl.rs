@@ -1,5 +1,9 @@
 //! Dutch.
 
+use super::pages::{
+    ArchiveWords, ChooseWords, ConfirmWords, FollowWords, LeaveWords, Message, PageWords,
+    SignUpWords,
+};
 use super::{Labels, LetterWords, Letters, Words};
 
 pub(super) const WORDS: Words = Words {
@@ -90,5 +94,151 @@ pub(super) const WORDS: Words = Words {
         },
         mistake: "Was dat een vergissing?",
         back: "Opnieuw abonneren",
+    },
+    pages: PageWords {
+        sign_up: SignUpWords {
+            heading: "Abonneren op de nieuwsbrief",
+            address: "E-mailadres",
+            no_address: "Dat is geen e-mailadres. Het lijkt op naam@example.org.",
+            topics: "Onderwerpen",
+            all_topics: "Zonder keuze krijgt u ze allemaal.",
+            cadence: "Hoe vaak?",
+            cadences: ["Dagelijks", "Wekelijks", "Maandelijks"],
+            language: "Taal",
+            consent: "Ik wil {title} per e-mail ontvangen. Ik kan mij altijd met één klik afmelden.",
+            privacy: "Privacy",
+            button: "Gratis abonneren",
+            leave_empty: "Laat dit veld leeg",
+            check: "Kijk uw gegevens nog eens na en verstuur ze dan.",
+            sent: Message {
+                heading: "Kijk in uw mailbox",
+                text: "Er is een e-mail met een link onderweg. Het abonnement op {title} begint met een klik daarop.",
+            },
+            nothing_came: "Niets gekomen? Kijk ook in de spammap. Om misbruik te voorkomen sturen wij een adres hoogstens één zo’n e-mail per dag.",
+            too_many: Message {
+                heading: "Te veel aanmeldingen",
+                text: "Er kwamen zojuist heel veel aanmeldingen uit uw netwerk. Probeer het over een uur opnieuw.",
+            },
+        },
+        confirm: ConfirmWords {
+            question: Message {
+                heading: "Nog één klik",
+                text: "Bevestig dat u {title} per e-mail wilt ontvangen.",
+            },
+            done: Message {
+                heading: "Welkom",
+                text: "Uw abonnement op {title} is bevestigd.",
+            },
+            invalid: Message {
+                heading: "Deze link is niet meer geldig",
+                text: "Misschien is hij te oud of ontbreekt er een deel. Vraag een nieuwe aan.",
+            },
+            move_question: Message {
+                heading: "Nieuw adres bevestigen",
+                text: "Moet {title} voortaan naar dit adres gaan?",
+            },
+            move_button: "Ja, naar dit adres",
+            moved: Message {
+                heading: "Het nieuwe adres geldt",
+                text: "{title} komt voortaan daar aan.",
+            },
+        },
+        leave: LeaveWords {
+            question: Message {
+                heading: "Afmelden",
+                text: "Wilt u {title} niet meer ontvangen?",
+            },
+            button: "Nu afmelden",
+            done: Message {
+                heading: "U bent afgemeld",
+                text: "U ontvangt {title} niet meer.",
+            },
+            undo: "Ongedaan maken",
+            undone: Message {
+                heading: "Fijn dat u blijft",
+                text: "U blijft {title} ontvangen.",
+            },
+            too_late: Message {
+                heading: "Dat kan niet meer",
+                text: "Maar u kunt zich altijd opnieuw op {title} abonneren.",
+            },
+        },
+        choose: ChooseWords {
+            heading: "Voorkeuren",
+            length: "Omvang",
+            lengths: [
+                "Alle berichten",
+                "Kort: de belangrijkste berichten van elk onderwerp",
+                "Alleen koppen",
+            ],
+            hour: "Tijdstip",
+            at_once: "Zodra de editie klaar is",
+            from: "Vanaf {time}",
+            timezone: "Tijdzone",
+            no_timezone: "Deze tijdzone kennen wij niet. Ze lijkt op Europe/Amsterdam.",
+            pause: "Pauze: geen e-mail vóór deze dag",
+            save: "Opslaan",
+            saved: "Uw voorkeuren zijn opgeslagen.",
+            new_address: "Nieuw e-mailadres",
+            change: "Adres wijzigen",
+            change_sent: Message {
+                heading: "Kijk in de nieuwe mailbox",
+                text: "Daarheen gaat een e-mail met een link. Het nieuwe adres geldt met een klik daarop; tot dan blijft alles zoals het is.",
+            },
+            follows: "Berichten die u volgt",
+        },
+        follow: FollowWords {
+            more: "Meer hiervan",
+            section: "U volgt: {story}",
+            heading: "Meer hiervan",
+            text: "Wilt u weten wanneer er nieuws over is?",
+            in_digest: "Ja, in mijn edities",
+            at_once: "Ja, meteen in een eigen e-mail",
+            done: Message {
+                heading: "U volgt dit bericht",
+                text: "Als er nieuws is, hoort u het. U kunt er altijd mee stoppen.",
+            },
+            stop: "Niet meer volgen",
+            stopped: Message {
+                heading: "U volgt dit bericht niet meer",
+                text: "Er komt niets meer over.",
+            },
+            subject: "Nieuws over: {story}",
+            impossible: Message {
+                heading: "Dat lukte niet",
+                text: "Dit bericht kan niet worden gevolgd, of u volgt er al heel veel.",
+            },
+        },
+        archive: ArchiveWords {
+            heading: "Archief",
+            latest: "De laatste edities",
+            older: "Oudere",
+            search: "Zoeken",
+            nothing: "Er is niets gevonden.",
+            further: "Verder zoeken met",
+            alike: "Vergelijkbare berichten",
+            shown_in: "Verschenen in",
+            feeds: "Als feed",
+            sources: "Bronnen",
+            skip: "Naar de inhoud",
+        },
+        lost: Message {
+            heading: "Deze pagina bestaat niet",
+            text: "Misschien helpt de eerste pagina.",
+        },
+        foreign: Message {
+            heading: "Dat kan alleen van hier",
+            text: "Dit verzoek kwam van een andere site. Er is niets veranderd.",
+        },
+        known: LetterWords {
+            subject: "{title}: u bent al geabonneerd",
+            heading: "U bent al geabonneerd",
+            text: "Iemand heeft dit adres aangemeld voor {title}. U ontvangt het al, er is dus niets te doen.",
+        },
+        moving: LetterWords {
+            subject: "{title}: bevestig uw nieuwe adres",
+            heading: "Is dit uw adres?",
+            text: "Iemand wil {title} voortaan op dit adres ontvangen. Als u dat was, bevestig het dan.",
+        },
     },
 };

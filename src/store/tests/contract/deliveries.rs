@@ -19,7 +19,10 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
         person("gone@example.org", &[]),
     ];
     confirmed(&store, &everybody).await;
-    store.unsubscribe(&everybody[4].address).await.unwrap();
+    store
+        .unsubscribe(&everybody[4].address, "command", now())
+        .await
+        .unwrap();
     let pending = (
         person("pending@example.org", &[]),
         SubscriberState::Pending,
@@ -293,7 +296,7 @@ async fn who_left_in_any_way_since_the_mail_was_planned_gets_none() {
     };
     assert!(
         store
-            .unsubscribe(&Address::parse("A@Example.org").unwrap())
+            .unsubscribe(&Address::parse("A@Example.org").unwrap(), "command", now())
             .await
             .unwrap()
     );
@@ -316,8 +319,14 @@ async fn who_leaves_while_a_worker_holds_their_mail_gets_it_only_when_it_is_on_t
     };
     let claimed = claim(&store).await;
     begin(&store, &claimed[..1]).await;
-    store.unsubscribe(&people[0].address).await.unwrap();
-    store.unsubscribe(&people[1].address).await.unwrap();
+    store
+        .unsubscribe(&people[0].address, "command", now())
+        .await
+        .unwrap();
+    store
+        .unsubscribe(&people[1].address, "command", now())
+        .await
+        .unwrap();
     assert_eq!(
         begin(&store, &claimed[1..]).await,
         HashSet::from([claimed[2].id])

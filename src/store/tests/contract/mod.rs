@@ -3,6 +3,7 @@
 mod deliveries;
 mod items;
 mod memory;
+mod readers;
 mod subscribers;
 
 use std::collections::{BTreeSet, HashSet};
@@ -83,6 +84,7 @@ fn edition(topics: &[&str]) -> Edition {
         created_at: now(),
         sections: topics.iter().map(section).collect(),
         blocks: Vec::new(),
+        followed: Vec::new(),
     }
 }
 

@@ -10,7 +10,10 @@ async fn only_an_explicit_word_brings_somebody_back() {
     let store = place.open().await;
     let anna = person("anna@example.org", &["ki"]);
     confirmed(&store, std::slice::from_ref(&anna)).await;
-    store.unsubscribe(&anna.address).await.unwrap();
+    store
+        .unsubscribe(&anna.address, "command", now())
+        .await
+        .unwrap();
     let entry = [(anna.clone(), SubscriberState::Confirmed, Some(now()))];
     for origin in [Origin::Import, Origin::Config] {
         let result = store

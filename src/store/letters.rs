@@ -1,0 +1,323 @@
+//! Letters: mails to one person that are no edition, planned in the same transaction as what they are about.
+//!
+//! A letter is begun on the disk before it goes out. One that was begun and not recorded, because the process died, is not sent again:
+//! nobody gets two of them.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::{AnyConnection, Row as _};
+
+use super::Store;
+use crate::model::{Address, ItemKey, Language, SubscriberId};
+
+/// In what time an address gets at most one letter that anybody could have asked for.
+const ONCE_IN: TimeDelta = TimeDelta::hours(24);
+
+/// After how long a letter that could not be sent is of no use.
+const STALE: TimeDelta = TimeDelta::hours(24);
+
+/// How old an edition may be that a newcomer gets.
+const NEWS: TimeDelta = TimeDelta::days(8);
+
+/// What a letter is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetterKind {
+    /// Asks whoever signed up to confirm it.
+    Confirmation,
+    /// Tells somebody who signed up again that they are subscribed.
+    Known,
+    /// Asks a subscriber whether a new address is theirs.
+    Move,
+    /// Greets somebody who has confirmed.
+    Welcome,
+    /// Tells somebody who left by mail that they have.
+    Goodbye,
+}
+
+impl LetterKind {
+    const ALL: [Self; 5] = [
+        Self::Confirmation,
+        Self::Known,
+        Self::Move,
+        Self::Welcome,
+        Self::Goodbye,
+    ];
+
+    /// The word that the store uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Confirmation => "confirmation",
+            Self::Known => "known",
+            Self::Move => "move",
+            Self::Welcome => "welcome",
+            Self::Goodbye => "goodbye",
+        }
+    }
+
+    /// Whether anybody can have it sent to anybody.
+    fn is_unasked(self) -> bool {
+        matches!(self, Self::Confirmation | Self::Known | Self::Move)
+    }
+}
+
+/// How a letter ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LetterState {
+    /// The server took it.
+    Sent,
+    /// It is tried again then, with what was said.
+    Pending(DateTime<Utc>, String),
+    /// It was refused, or could not be sent in time.
+    Failed(String),
+    /// Nobody knows whether it was taken.
+    Unknown(String),
+    /// It is of no use any more.
+    Dropped,
+}
+
+/// A letter that is about to be sent.
+#[derive(Debug, Clone)]
+pub struct PendingLetter {
+    /// The store's number.
+    pub id: i64,
+    /// What it is for.
+    pub kind: LetterKind,
+    /// The number of what it is about: a sign-up, a change of address, or a subscriber.
+    pub about: i64,
+    /// Where it goes.
+    pub address: Address,
+    /// Who has that address, as far as they are known.
+    pub subscriber: Option<SubscriberId>,
+    /// The language to write in.
+    pub language: Language,
+    /// When it was planned.
+    pub created_at: DateTime<Utc>,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// A story that its reader wanted to follow.
+    pub follow: Option<ItemKey>,
+}
+
+impl Store {
+    /// Plans a letter to a subscriber.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_letter(
+        &self,
+        kind: LetterKind,
+        subscriber: SubscriberId,
+        home: Language,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        if let Some(known) = self.subscriber_in(&mut tx, subscriber).await? {
+            let language = known.profile.language.unwrap_or(home);
+            let address = &known.profile.address;
+            self.plan_letter(&mut tx, kind, subscriber.0, address, language, now)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Plans the latest edition of their cadence from before `newest` for somebody who has just come, if it is not older than what is still news. It
+    /// goes out as any other. `wall` is the real time.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn deliver_latest(
+        &self,
+        subscriber: SubscriberId,
+        newest: DateTime<Utc>,
+        wall: DateTime<Utc>,
+    ) -> sqlx::Result<()> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        sqlx::query(
+            "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
+             SELECT e.id, s.id, $2, 0 FROM edition e JOIN subscriber s ON s.cadence = e.cadence
+             WHERE s.id = $1 AND s.state = 'confirmed' AND e.state = 'published' AND e.slot <= $3 AND e.slot > $4
+             ORDER BY e.slot DESC LIMIT 1 ON CONFLICT DO NOTHING",
+        )
+        .bind(subscriber.0)
+        .bind(wall.timestamp())
+        .bind(newest.timestamp())
+        .bind((newest - NEWS).timestamp())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await
+    }
+
+    pub(super) async fn plan_letter(
+        &self,
+        tx: &mut AnyConnection,
+        kind: LetterKind,
+        about: i64,
+        address: &Address,
+        language: Language,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<()> {
+        sqlx::query(
+            "INSERT INTO letter (kind, about, address, address_key, language, created_at, due_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $6)",
+        )
+        .bind(kind.word())
+        .bind(about)
+        .bind(address.as_str())
+        .bind(address.key())
+        .bind(language.tag())
+        .bind(now.timestamp())
+        .execute(tx)
+        .await?;
+        Ok(())
+    }
+
+    /// Takes note of letters that an earlier process had begun: nobody knows whether they went out. Only for who may post.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn inherit_letters(&self, now: DateTime<Utc>) -> sqlx::Result<u64> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let unknown = sqlx::query(
+            "UPDATE letter SET state = 'unknown', ended_at = $1,
+                answer = 'the program ended before the answer was on the record' WHERE state = 'begun'",
+        )
+        .bind(now.timestamp())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(unknown.rows_affected())
+    }
+
+    /// Begins up to `limit` letters that are due. Those that must not go out are dropped: to an address that has had one that anybody can ask
+    /// for within a day, or that is suppressed, or that have grown stale.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn begin_letters(
+        &self,
+        limit: u32,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Vec<PendingLetter>> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        sqlx::query(
+            "UPDATE letter SET state = CASE attempts WHEN 0 THEN 'dropped' ELSE 'failed' END, ended_at = $1
+             WHERE state = 'pending' AND created_at < $2",
+        )
+        .bind(now.timestamp())
+        .bind((now - STALE).timestamp())
+        .execute(&mut *tx)
+        .await?;
+        let rows = sqlx::query(
+            "SELECT l.*, s.id AS subscriber, s.state AS subscribed FROM letter l
+             LEFT JOIN subscriber s ON s.address_key = l.address_key
+             WHERE l.state = 'pending' AND l.due_at <= $1 ORDER BY l.due_at, l.id LIMIT $2",
+        )
+        .bind(now.timestamp())
+        .bind(i64::from(limit))
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut letters = Vec::new();
+        for row in &rows {
+            let id: i64 = row.try_get("id")?;
+            let word: String = row.try_get("kind")?;
+            let kind = LetterKind::ALL.into_iter().find(|kind| kind.word() == word);
+            let mut kind = kind.unwrap_or(LetterKind::Confirmation);
+            let subscribed: Option<String> = row.try_get("subscribed")?;
+            let (about, mut follow) = (row.try_get("about")?, None);
+            if kind == LetterKind::Confirmation {
+                if subscribed.as_deref() == Some("confirmed") {
+                    kind = LetterKind::Known;
+                }
+                let wanted: Option<Option<String>> =
+                    sqlx::query_scalar("SELECT follow FROM signup WHERE id = $1")
+                        .bind(about)
+                        .fetch_optional(&mut *tx)
+                        .await?;
+                follow = wanted.flatten().map(ItemKey::from_stored);
+            }
+            // Who has clicked on a link that came there proves that it works; anybody can ask for the others.
+            let begun = sqlx::query(
+                "UPDATE letter SET state = 'begun', kind = $2, attempts = attempts + 1, ended_at = $3 WHERE id = $1
+                 AND NOT ($4 = 1 AND (
+                    EXISTS (SELECT 1 FROM letter o WHERE o.address_key = letter.address_key AND o.id <> letter.id
+                            AND o.kind IN ('confirmation', 'known', 'move')
+                            AND o.state IN ('begun', 'sent', 'unknown') AND o.ended_at > $5)
+                    OR EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = letter.address_key AND x.reason = 'complaint')))",
+            )
+            .bind(id)
+            .bind(kind.word())
+            .bind(now.timestamp())
+            .bind(i64::from(kind.is_unasked()))
+            .bind((now - ONCE_IN).timestamp())
+            .execute(&mut *tx)
+            .await?;
+            if begun.rows_affected() == 0 {
+                record(&mut tx, id, "dropped", now, now, None).await?;
+                continue;
+            }
+            letters.push(PendingLetter {
+                id,
+                kind,
+                about,
+                address: Address::parse(&row.try_get::<String, _>("address")?)?,
+                subscriber: row
+                    .try_get::<Option<i64>, _>("subscriber")?
+                    .map(SubscriberId),
+                language: Language::from_tag(row.try_get("language")?).unwrap_or(Language::En),
+                created_at: super::time(row, "created_at")?,
+                attempts: row.try_get::<i64, _>("attempts")? + 1,
+                follow,
+            });
+        }
+        tx.commit().await?;
+        Ok(letters)
+    }
+
+    /// Puts on record how a letter ended that was begun.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn record_letter(
+        &self,
+        id: i64,
+        state: &LetterState,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<()> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let (word, due, answer) = match state {
+            LetterState::Sent => ("sent", now, None),
+            LetterState::Pending(due, said) => ("pending", *due, Some(said)),
+            LetterState::Failed(said) => ("failed", now, Some(said)),
+            LetterState::Unknown(said) => ("unknown", now, Some(said)),
+            LetterState::Dropped => ("dropped", now, None),
+        };
+        record(&mut tx, id, word, due, now, answer.map(String::as_str)).await?;
+        tx.commit().await
+    }
+}
+
+async fn record(
+    tx: &mut AnyConnection,
+    id: i64,
+    state: &str,
+    due: DateTime<Utc>,
+    now: DateTime<Utc>,
+    answer: Option<&str>,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE letter SET state = $2, due_at = $3, ended_at = $4, answer = $5 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(state)
+    .bind(due.timestamp())
+    .bind(now.timestamp())
+    .bind(answer)
+    .execute(tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,14 @@
+CREATE TRIGGER consent_is_kept BEFORE UPDATE ON consent
+BEGIN
+    SELECT RAISE(ABORT, 'the consent log is only added to');
+END;
+
+CREATE VIRTUAL TABLE story_search USING fts5 (terms, content = 'story', content_rowid = 'id', tokenize = 'ascii');
+CREATE TRIGGER story_is_searched AFTER INSERT ON story
+BEGIN
+    INSERT INTO story_search (rowid, terms) VALUES (new.id, new.terms);
+END;
+CREATE TRIGGER story_is_forgotten AFTER DELETE ON story
+BEGIN
+    INSERT INTO story_search (story_search, rowid, terms) VALUES ('delete', old.id, old.terms);
+END;

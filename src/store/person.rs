@@ -1,0 +1,374 @@
+//! All that is known of one person: given to them (Art. 15 and 20 GDPR), and taken away (Art. 17).
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use ring::hmac;
+use serde::Serialize;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+
+use super::{ERASURE_KEY, Store, optional_time, secret, time};
+use crate::model::{Address, Follow, Language, LocalHour, Subscriber, SubscriberId};
+
+/// All that is known of one person.
+#[derive(Debug, Clone, Serialize)]
+pub struct Person {
+    /// The address, as it is written.
+    pub address: String,
+    /// What they chose; absent for who only signed up.
+    pub subscription: Option<Subscription>,
+    /// What they did and agreed to, the earliest first.
+    pub consent: Vec<ConsentLine>,
+    /// Stories that they follow.
+    pub follows: Vec<Follow>,
+    /// Sign-ups that are not confirmed.
+    pub sign_ups: Vec<SignUpLine>,
+    /// Changes of address that they asked for.
+    pub address_changes: Vec<ChangeLine>,
+    /// Editions that went to them.
+    pub deliveries: Vec<DeliveryLine>,
+    /// Mail that came back.
+    pub bounces: Vec<BounceLine>,
+    /// Other mails.
+    pub letters: Vec<LetterLine>,
+    /// Why the address is not mailed, if it is not.
+    pub suppressed: Option<String>,
+}
+
+/// A subscription, as [`Person`] has it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Subscription {
+    pub name: String,
+    pub state: &'static str,
+    pub cadence: String,
+    pub language: Option<&'static str>,
+    pub topics: Vec<String>,
+    pub length: &'static str,
+    pub hour: Option<u8>,
+    pub timezone: Option<&'static str>,
+    pub paused_until: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub confirmed_at: Option<DateTime<Utc>>,
+    pub left_at: Option<DateTime<Utc>>,
+}
+
+/// An entry of the log of consent.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConsentLine {
+    pub event: String,
+    pub at: DateTime<Utc>,
+    pub ip: Option<String>,
+    pub form: String,
+    pub text: Option<String>,
+    pub text_sha256: Option<String>,
+    pub details: Option<serde_json::Value>,
+}
+
+/// A sign-up.
+#[derive(Debug, Clone, Serialize)]
+pub struct SignUpLine {
+    pub cadence: String,
+    pub language: String,
+    pub topics: String,
+    pub ip: String,
+    pub form: String,
+    pub requested_at: DateTime<Utc>,
+    pub confirmed_at: Option<DateTime<Utc>>,
+}
+
+/// A change of address.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChangeLine {
+    pub address: String,
+    pub ip: String,
+    pub requested_at: DateTime<Utc>,
+    pub confirmed_at: Option<DateTime<Utc>>,
+}
+
+/// An edition that was planned for them.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryLine {
+    pub edition: String,
+    pub state: String,
+    pub planned_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    pub answer: Option<String>,
+}
+
+/// A mail that came back.
+#[derive(Debug, Clone, Serialize)]
+pub struct BounceLine {
+    pub edition: String,
+    pub kind: String,
+    pub at: DateTime<Utc>,
+    pub detail: Option<String>,
+}
+
+/// A letter.
+#[derive(Debug, Clone, Serialize)]
+pub struct LetterLine {
+    pub kind: String,
+    pub state: String,
+    pub created_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// All that is known of who has `address`; `None` when nothing is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn export_person(&self, address: &Address) -> anyhow::Result<Option<Person>> {
+        let key = address.key();
+        let mut connection = self.connection().await;
+        let connection = &mut *connection;
+        let number: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
+                .bind(&key)
+                .fetch_optional(&mut *connection)
+                .await?;
+        // Nobody has this number.
+        let id = SubscriberId(number.unwrap_or(0));
+        let subscriber = self.subscriber_in(connection, id).await?;
+        let lines = rows(
+            connection,
+            "SELECT c.event, c.at, c.ip, c.form, c.text, t.text AS words, c.details
+             FROM consent c LEFT JOIN consent_text t ON t.hash = c.text WHERE c.subscriber = $1 ORDER BY c.id",
+            id,
+        )
+        .await?;
+        let consent = lines.iter().map(|row| {
+            let details: Option<String> = row.try_get("details")?;
+            anyhow::Ok(ConsentLine {
+                event: row.try_get("event")?,
+                at: time(row, "at")?,
+                ip: row.try_get("ip")?,
+                form: row.try_get("form")?,
+                text: row.try_get("words")?,
+                text_sha256: row.try_get("text")?,
+                details: details.as_deref().map(serde_json::from_str).transpose()?,
+            })
+        });
+        let consent = consent.collect::<anyhow::Result<Vec<_>>>()?;
+        let lines = sqlx::query("SELECT * FROM signup WHERE address_key = $1 ORDER BY id")
+            .bind(&key)
+            .fetch_all(&mut *connection)
+            .await?;
+        let sign_ups = lines.iter().map(|row| {
+            Ok(SignUpLine {
+                cadence: row.try_get("cadence")?,
+                language: row.try_get("language")?,
+                topics: row.try_get("topics")?,
+                ip: row.try_get("ip")?,
+                form: row.try_get("form")?,
+                requested_at: time(row, "requested_at")?,
+                confirmed_at: optional_time(row, "confirmed_at")?,
+            })
+        });
+        let sign_ups = sign_ups.collect::<sqlx::Result<Vec<_>>>()?;
+        let changes = "SELECT * FROM address_change WHERE subscriber = $1 ORDER BY id";
+        let lines = rows(connection, changes, id).await?;
+        let address_changes = lines.iter().map(|row| {
+            Ok(ChangeLine {
+                address: row.try_get("address")?,
+                ip: row.try_get("ip")?,
+                requested_at: time(row, "requested_at")?,
+                confirmed_at: optional_time(row, "confirmed_at")?,
+            })
+        });
+        let address_changes = address_changes.collect::<sqlx::Result<Vec<_>>>()?;
+        let deliveries = "SELECT * FROM delivery WHERE subscriber = $1 ORDER BY planned_at, id";
+        let lines = rows(connection, deliveries, id).await?;
+        let deliveries = lines.iter().map(|row| {
+            Ok(DeliveryLine {
+                edition: row.try_get("edition")?,
+                state: row.try_get("state")?,
+                planned_at: time(row, "planned_at")?,
+                ended_at: optional_time(row, "ended_at")?,
+                answer: row.try_get("answer")?,
+            })
+        });
+        let deliveries = deliveries.collect::<sqlx::Result<Vec<_>>>()?;
+        let bounces = "SELECT * FROM bounce WHERE subscriber = $1 ORDER BY at, edition";
+        let lines = rows(connection, bounces, id).await?;
+        let bounces = lines.iter().map(|row| {
+            Ok(BounceLine {
+                edition: row.try_get("edition")?,
+                kind: row.try_get("kind")?,
+                at: time(row, "at")?,
+                detail: row.try_get("detail")?,
+            })
+        });
+        let bounces = bounces.collect::<sqlx::Result<Vec<_>>>()?;
+        let lines = sqlx::query("SELECT * FROM letter WHERE address_key = $1 ORDER BY id")
+            .bind(&key)
+            .fetch_all(&mut *connection)
+            .await?;
+        let letters = lines.iter().map(|row| {
+            Ok(LetterLine {
+                kind: row.try_get("kind")?,
+                state: row.try_get("state")?,
+                created_at: time(row, "created_at")?,
+                ended_at: optional_time(row, "ended_at")?,
+            })
+        });
+        let letters = letters.collect::<sqlx::Result<Vec<_>>>()?;
+        let suppressed: Option<String> =
+            sqlx::query_scalar("SELECT reason FROM suppression WHERE address_key = $1")
+                .bind(&key)
+                .fetch_optional(&mut *connection)
+                .await?;
+        let person = Person {
+            address: subscriber.as_ref().map_or_else(
+                || address.as_str().to_owned(),
+                |known| known.profile.address.as_str().to_owned(),
+            ),
+            subscription: subscriber.map(Subscription::from),
+            consent,
+            follows: self.follows_in(connection, id).await?,
+            sign_ups,
+            address_changes,
+            deliveries,
+            bounces,
+            letters,
+            suppressed,
+        };
+        let is_known = person.subscription.is_some()
+            || !person.sign_ups.is_empty()
+            || !person.letters.is_empty()
+            || person.suppressed.is_some();
+        Ok(is_known.then_some(person))
+    }
+
+    /// Deletes all that is known of who has `address`, but for a keyed hash that keeps lists from bringing them back. Returns whether
+    /// anything was known.
+    ///
+    /// # Errors
+    /// When the database fails; nothing is deleted then.
+    pub async fn erase_person(
+        &self,
+        address: &Address,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
+        let key = address.key();
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let mut deleted = 0;
+        let of_subscriber = "(SELECT id FROM subscriber WHERE address_key = $1)";
+        for sql in [
+            format!("DELETE FROM delivery WHERE subscriber IN {of_subscriber}"),
+            format!("DELETE FROM bounce WHERE subscriber IN {of_subscriber}"),
+            format!("DELETE FROM follow WHERE subscriber IN {of_subscriber}"),
+            format!(
+                "DELETE FROM address_change WHERE subscriber IN {of_subscriber} OR address_key = $1"
+            ),
+            format!("DELETE FROM consent WHERE subscriber IN {of_subscriber}"),
+            format!("DELETE FROM subscriber_topic WHERE subscriber IN {of_subscriber}"),
+            "DELETE FROM subscriber WHERE address_key = $1".to_owned(),
+            "DELETE FROM signup WHERE address_key = $1".to_owned(),
+            "DELETE FROM letter WHERE address_key = $1".to_owned(),
+            "DELETE FROM suppression WHERE address_key = $1".to_owned(),
+        ] {
+            let done = sqlx::query(AssertSqlSafe(sql))
+                .bind(&key)
+                .execute(&mut *tx)
+                .await?;
+            deleted += done.rows_affected();
+        }
+        let hash = self.erasure_hash(&mut tx, &key).await?;
+        sqlx::query("INSERT INTO erased (hash, at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(hash)
+            .bind(now.timestamp())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(deleted > 0)
+    }
+
+    async fn erasure_hash(&self, tx: &mut AnyConnection, key: &str) -> anyhow::Result<String> {
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, &secret(tx, ERASURE_KEY).await?);
+        Ok(hash(&secret, key))
+    }
+
+    /// What would be left of these addresses, had they been erased: each with its address. Nothing where nobody has.
+    pub(super) async fn erased_hashes<'k>(
+        &self,
+        tx: &mut AnyConnection,
+        keys: impl Iterator<Item = &'k String>,
+    ) -> anyhow::Result<HashMap<String, String>> {
+        let anybody: Option<i64> = sqlx::query_scalar("SELECT at FROM erased LIMIT 1")
+            .fetch_optional(&mut *tx)
+            .await?;
+        if anybody.is_none() {
+            return Ok(HashMap::new());
+        }
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, &secret(tx, ERASURE_KEY).await?);
+        Ok(keys.map(|key| (hash(&secret, key), key.clone())).collect())
+    }
+
+    /// Those of `hashes` that are of erased addresses.
+    pub(super) async fn list_erased(
+        &self,
+        tx: &mut AnyConnection,
+        hashes: impl Iterator<Item = &String>,
+    ) -> sqlx::Result<HashSet<String>> {
+        let sql = self
+            .with_rows("SELECT hash FROM erased WHERE hash IN (SELECT r.value->>'v' FROM {rows})");
+        let found: Vec<String> = sqlx::query_scalar(sql)
+            .bind(super::array(hashes))
+            .fetch_all(tx)
+            .await?;
+        Ok(found.into_iter().collect())
+    }
+
+    /// Lets an erased address be subscribed again.
+    pub(super) async fn forget_erased(
+        &self,
+        tx: &mut AnyConnection,
+        hash: &str,
+    ) -> sqlx::Result<()> {
+        sqlx::query("DELETE FROM erased WHERE hash = $1")
+            .bind(hash)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+}
+
+fn hash(secret: &hmac::Key, key: &str) -> String {
+    let sealed = hmac::sign(secret, key.as_bytes());
+    sealed
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+async fn rows(
+    connection: &mut AnyConnection,
+    sql: &'static str,
+    id: SubscriberId,
+) -> sqlx::Result<Vec<AnyRow>> {
+    sqlx::query(sql).bind(id.0).fetch_all(connection).await
+}
+
+impl From<Subscriber> for Subscription {
+    fn from(known: Subscriber) -> Self {
+        let profile = known.profile;
+        Self {
+            name: profile.name,
+            state: known.state.word(),
+            cadence: profile.cadence.to_string(),
+            language: profile.language.map(Language::tag),
+            topics: profile.topics.iter().map(ToString::to_string).collect(),
+            length: known.length.word(),
+            hour: known.hour.map(|LocalHour { hour, .. }| hour),
+            timezone: known.hour.map(|LocalHour { timezone, .. }| timezone.name()),
+            paused_until: known.paused_until,
+            created_at: known.created_at,
+            confirmed_at: known.confirmed_at,
+            left_at: known.left_at,
+        }
+    }
+}

@@ -1,0 +1,612 @@
+//! Sign-ups, and changes of address: what somebody asked for, until they prove that the address is theirs.
+//!
+//! Asking writes the same rows whether or not anybody knows the address, so nothing can be told from how long it takes. What a letter
+//! says, and whether there is one, is decided when it is sent.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
+
+use super::subscribers::{new_token, subscribers};
+use super::{LetterKind, Origin, Store, time};
+use crate::model::{
+    Address, CadenceId, Consent, ConsentEvent, ItemKey, Language, Preferences, Subscriber,
+    SubscriberId, SubscriberState, TopicId, consent_hash,
+};
+
+/// In what time sign-ups from one network are counted.
+const NETWORK_SPAN: TimeDelta = TimeDelta::hours(1);
+
+/// In what time sign-ups of one address are counted, and how many of them are kept.
+const ADDRESS_SPAN: TimeDelta = TimeDelta::hours(24);
+const PER_ADDRESS: i64 = 3;
+
+/// What somebody asks for on a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignUp {
+    /// The address that they say is theirs.
+    pub address: Address,
+    /// How often.
+    pub cadence: CadenceId,
+    /// In which language.
+    pub language: Language,
+    /// About what; empty means everything.
+    pub topics: BTreeSet<TopicId>,
+    /// A story to follow.
+    pub follow: Option<ItemKey>,
+    /// From where.
+    pub ip: IpAddr,
+    /// On which page.
+    pub form: String,
+    /// What they agree to.
+    pub consent: String,
+}
+
+/// What came of a click that confirms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Confirmed {
+    /// They are subscribed now.
+    Now(SubscriberId),
+    /// They have confirmed it before.
+    Before,
+    /// It is too late, or nobody asked for it.
+    Never,
+}
+
+impl Store {
+    /// Takes a sign-up, and plans the letter that asks to confirm it. `false` when too many came from its network, of which `per_network` may in an hour:
+    /// then nothing is kept. Of one address, a few are kept a day.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_signup(
+        &self,
+        signup: &SignUp,
+        per_network: u32,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<bool> {
+        let network = network_of(signup.ip);
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let count = "SELECT COUNT(*) FROM signup WHERE";
+        let sql = format!("{count} network = $1 AND requested_at > $2");
+        let from_there: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(&network)
+            .bind((now - NETWORK_SPAN).timestamp())
+            .fetch_one(&mut *tx)
+            .await?;
+        if from_there >= i64::from(per_network) {
+            return Ok(false);
+        }
+        let sql = format!("{count} address_key = $1 AND requested_at > $2");
+        let of_it: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .bind(signup.address.key())
+            .bind((now - ADDRESS_SPAN).timestamp())
+            .fetch_one(&mut *tx)
+            .await?;
+        if of_it >= PER_ADDRESS {
+            return Ok(true);
+        }
+        self.keep_text(&mut tx, &signup.consent).await?;
+        let id: i64 = sqlx::query_scalar(
+            "INSERT INTO signup (address, address_key, cadence, language, topics, follow, ip, network, form, consent, requested_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
+        )
+        .bind(signup.address.as_str())
+        .bind(signup.address.key())
+        .bind(signup.cadence.as_str())
+        .bind(signup.language.tag())
+        .bind(json!(signup.topics).to_string())
+        .bind(signup.follow.as_ref().map(ItemKey::as_str))
+        .bind(signup.ip.to_string())
+        .bind(network)
+        .bind(&signup.form)
+        .bind(consent_hash(&signup.consent))
+        .bind(now.timestamp())
+        .fetch_one(&mut *tx)
+        .await?;
+        let (kind, address) = (LetterKind::Confirmation, &signup.address);
+        self.plan_letter(&mut tx, kind, id, address, signup.language, now)
+            .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// What somebody asked for whose click may still confirm it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_signup_open(&self, id: i64, since: DateTime<Utc>) -> sqlx::Result<bool> {
+        let mut connection = self.connection().await;
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM signup WHERE id = $1 AND requested_at > $2")
+                .bind(id)
+                .bind(since.timestamp())
+                .fetch_optional(&mut *connection)
+                .await?;
+        Ok(found.is_some())
+    }
+
+    /// Makes a subscriber of who signed up after `since`, and puts it on record. They prove that they want it, so what kept their
+    /// address from being mailed is over.
+    ///
+    /// # Errors
+    /// When the database fails; nothing is confirmed then.
+    pub async fn confirm_signup(
+        &self,
+        id: i64,
+        since: DateTime<Utc>,
+        ip: IpAddr,
+        form: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Confirmed> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        // Locked by the write, so that two clicks are one.
+        let row = sqlx::query(
+            "UPDATE signup SET confirmed_at = $2 WHERE id = $1 AND requested_at > $3 AND confirmed_at IS NULL RETURNING *",
+        )
+        .bind(id)
+        .bind(now.timestamp())
+        .bind(since.timestamp())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else {
+            let known: Option<i64> =
+                sqlx::query_scalar("SELECT id FROM signup WHERE id = $1 AND requested_at > $2")
+                    .bind(id)
+                    .bind(since.timestamp())
+                    .fetch_optional(&mut *tx)
+                    .await?;
+            return Ok(known.map_or(Confirmed::Never, |_| Confirmed::Before));
+        };
+        let address = Address::parse(&row.try_get::<String, _>("address")?)?;
+        let subscriber: i64 = sqlx::query_scalar(
+            "INSERT INTO subscriber (token, address, address_key, name, cadence, language, state, origin, created_at, confirmed_at)
+             VALUES ($1, $2, $3, '', $4, $5, 'confirmed', $6, $7, $8)
+             ON CONFLICT (address_key) DO UPDATE SET
+                cadence = excluded.cadence, language = excluded.language, origin = excluded.origin,
+                confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at ELSE excluded.confirmed_at END,
+                state = 'confirmed', left_at = NULL, paused_until = NULL
+             RETURNING id",
+        )
+        .bind(new_token()?)
+        .bind(address.as_str())
+        .bind(address.key())
+        .bind(row.try_get::<String, _>("cadence")?)
+        .bind(row.try_get::<String, _>("language")?)
+        .bind(Origin::Form.word())
+        .bind(time(&row, "requested_at")?.timestamp())
+        .bind(now.timestamp())
+        .fetch_one(&mut *tx)
+        .await?;
+        let topics: BTreeSet<TopicId> = serde_json::from_str(row.try_get("topics")?)?;
+        self.write_topics(&mut tx, SubscriberId(subscriber), &topics)
+            .await?;
+        sqlx::query("DELETE FROM suppression WHERE address_key = $1")
+            .bind(address.key())
+            .execute(&mut *tx)
+            .await?;
+        let hashes = self
+            .erased_hashes(&mut tx, [&address.key()].into_iter())
+            .await?;
+        for hash in hashes.keys() {
+            self.forget_erased(&mut tx, hash).await?;
+        }
+        let entries = self.proof(&mut tx, &row, ip, form, now).await?;
+        let entries = entries.map(|entry| (SubscriberId(subscriber), entry));
+        self.log_consent(&mut tx, &entries).await?;
+        if let Some(story) = row.try_get::<Option<String>, _>("follow")? {
+            let story = ItemKey::from_stored(story);
+            self.write_follow(&mut tx, SubscriberId(subscriber), &story, false, now)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(Confirmed::Now(SubscriberId(subscriber)))
+    }
+
+    /// What proves the consent of the sign-up `row`: that it was asked for, and that it was confirmed.
+    async fn proof(
+        &self,
+        tx: &mut AnyConnection,
+        row: &AnyRow,
+        ip: IpAddr,
+        form: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<[Consent; 2]> {
+        let text: Option<String> =
+            sqlx::query_scalar("SELECT text FROM consent_text WHERE hash = $1")
+                .bind(row.try_get::<String, _>("consent")?)
+                .fetch_optional(tx)
+                .await?;
+        let topics: serde_json::Value = serde_json::from_str(row.try_get("topics")?)?;
+        let details = json!({
+            "address": row.try_get::<String, _>("address")?, "cadence": row.try_get::<String, _>("cadence")?,
+            "language": row.try_get::<String, _>("language")?, "topics": topics,
+        });
+        let asked: String = row.try_get("ip")?;
+        let requested = Consent {
+            text: text.clone(),
+            details: details.clone(),
+            ..Consent::new(
+                ConsentEvent::Requested,
+                time(row, "requested_at")?,
+                asked.parse().ok(),
+                row.try_get("form")?,
+            )
+        };
+        let confirmed = Consent {
+            text,
+            details,
+            ..Consent::new(ConsentEvent::Confirmed, now, Some(ip), form)
+        };
+        Ok([requested, confirmed])
+    }
+
+    /// Plans the letter that asks whether `address` belongs to `subscriber`. Of one subscriber, a few are kept a day.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn create_address_change(
+        &self,
+        subscriber: SubscriberId,
+        address: &Address,
+        language: Language,
+        ip: IpAddr,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<()> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let id: Option<i64> = sqlx::query_scalar(
+            "INSERT INTO address_change (subscriber, address, address_key, ip, requested_at)
+             SELECT $1, $2, $3, $4, $5 WHERE
+                (SELECT COUNT(*) FROM address_change WHERE subscriber = $1 AND requested_at > $6) < $7
+             RETURNING id",
+        )
+        .bind(subscriber.0)
+        .bind(address.as_str())
+        .bind(address.key())
+        .bind(ip.to_string())
+        .bind(now.timestamp())
+        .bind((now - ADDRESS_SPAN).timestamp())
+        .bind(PER_ADDRESS)
+        .fetch_optional(&mut *tx)
+        .await?;
+        if let Some(id) = id {
+            self.plan_letter(&mut tx, LetterKind::Move, id, address, language, now)
+                .await?;
+        }
+        tx.commit().await
+    }
+
+    /// Whether a click may still confirm a change of address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn is_change_open(&self, id: i64, since: DateTime<Utc>) -> sqlx::Result<bool> {
+        let mut connection = self.connection().await;
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM address_change WHERE id = $1 AND requested_at > $2")
+                .bind(id)
+                .bind(since.timestamp())
+                .fetch_optional(&mut *connection)
+                .await?;
+        Ok(found.is_some())
+    }
+
+    /// Moves a subscriber to the address that they have proved to be theirs. Where it has a subscription already, that one takes
+    /// over what they chose, and the one of the old address ends.
+    ///
+    /// # Errors
+    /// When the database fails; nothing is moved then.
+    pub async fn confirm_address_change(
+        &self,
+        id: i64,
+        since: DateTime<Utc>,
+        ip: IpAddr,
+        form: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Confirmed> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let row = sqlx::query(
+            "UPDATE address_change SET confirmed_at = $2
+             WHERE id = $1 AND requested_at > $3 AND confirmed_at IS NULL RETURNING subscriber, address, address_key",
+        )
+        .bind(id)
+        .bind(now.timestamp())
+        .bind(since.timestamp())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else {
+            let known: Option<i64> = sqlx::query_scalar(
+                "SELECT id FROM address_change WHERE id = $1 AND requested_at > $2",
+            )
+            .bind(id)
+            .bind(since.timestamp())
+            .fetch_optional(&mut *tx)
+            .await?;
+            return Ok(known.map_or(Confirmed::Never, |_| Confirmed::Before));
+        };
+        let mover = SubscriberId(row.try_get("subscriber")?);
+        let (address, key): (String, String) =
+            (row.try_get("address")?, row.try_get("address_key")?);
+        let Some(before) = self.subscriber_in(&mut tx, mover).await? else {
+            return Ok(Confirmed::Never);
+        };
+        // Who has left meanwhile does not come back by this.
+        if before.state != SubscriberState::Confirmed {
+            return Ok(Confirmed::Never);
+        }
+        let other: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
+                .bind(&key)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let configured: String = sqlx::query_scalar("SELECT origin FROM subscriber WHERE id = $1")
+            .bind(mover.0)
+            .fetch_one(&mut *tx)
+            .await?;
+        let stays = match other {
+            Some(other) => other == mover.0,
+            // The configuration would bring the old address back, were it not known to have left.
+            None => configured != Origin::Config.word(),
+        };
+        let subscriber = if stays {
+            sqlx::query(
+                "UPDATE subscriber SET address = $2, address_key = $3, origin = $4 WHERE id = $1",
+            )
+            .bind(mover.0)
+            .bind(&address)
+            .bind(&key)
+            .bind(Origin::Form.word())
+            .execute(&mut *tx)
+            .await?;
+            // What happened to mail for the old address says nothing about the new one.
+            sqlx::query("DELETE FROM bounce WHERE subscriber = $1")
+                .bind(mover.0)
+                .execute(&mut *tx)
+                .await?;
+            mover
+        } else {
+            let heir = self.heir(&mut tx, mover, &address, &key, now).await?;
+            self.leave(&mut tx, &[(mover, Some(ip))], form, now).await?;
+            heir
+        };
+        sqlx::query("DELETE FROM suppression WHERE address_key = $1")
+            .bind(&key)
+            .execute(&mut *tx)
+            .await?;
+        let entry = Consent {
+            details: json!({ "from": before.profile.address.as_str(), "to": address }),
+            ..Consent::new(ConsentEvent::Moved, now, Some(ip), form)
+        };
+        self.log_consent(&mut tx, &[(subscriber, entry)]).await?;
+        tx.commit().await?;
+        Ok(Confirmed::Now(subscriber))
+    }
+
+    /// The subscription of another address, with all that `mover` chose.
+    async fn heir(
+        &self,
+        tx: &mut AnyConnection,
+        mover: SubscriberId,
+        address: &str,
+        key: &str,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<SubscriberId> {
+        let heir: i64 = sqlx::query_scalar(
+            "INSERT INTO subscriber (token, address, address_key, name, cadence, language, state, origin, created_at, confirmed_at,
+                length, send_hour, timezone, paused_until)
+             SELECT $1, $2, $3, name, cadence, language, 'confirmed', $4, $5, $5, length, send_hour, timezone, paused_until
+             FROM subscriber WHERE id = $6
+             ON CONFLICT (address_key) DO UPDATE SET
+                name = excluded.name, cadence = excluded.cadence, language = excluded.language, state = 'confirmed',
+                origin = excluded.origin, left_at = NULL, length = excluded.length, send_hour = excluded.send_hour,
+                timezone = excluded.timezone, paused_until = excluded.paused_until,
+                confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at ELSE excluded.confirmed_at END
+             RETURNING id",
+        )
+        .bind(new_token()?)
+        .bind(address)
+        .bind(key)
+        .bind(Origin::Form.word())
+        .bind(now.timestamp())
+        .bind(mover.0)
+        .fetch_one(&mut *tx)
+        .await?;
+        sqlx::query("DELETE FROM subscriber_topic WHERE subscriber = $1")
+            .bind(heir)
+            .execute(&mut *tx)
+            .await?;
+        for sql in [
+            "INSERT INTO subscriber_topic (subscriber, topic) SELECT $2, topic FROM subscriber_topic WHERE subscriber = $1",
+            "INSERT INTO follow (subscriber, story, at_once, since)
+             SELECT $2, story, at_once, since FROM follow WHERE subscriber = $1 ON CONFLICT DO NOTHING",
+        ] {
+            sqlx::query(sql)
+                .bind(mover.0)
+                .bind(heir)
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(SubscriberId(heir))
+    }
+
+    /// The subscriber of that number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_subscriber(&self, id: SubscriberId) -> anyhow::Result<Option<Subscriber>> {
+        let mut connection = self.connection().await;
+        self.subscriber_in(&mut connection, id).await
+    }
+
+    pub(super) async fn subscriber_in(
+        &self,
+        connection: &mut AnyConnection,
+        id: SubscriberId,
+    ) -> anyhow::Result<Option<Subscriber>> {
+        let rows = sqlx::query("SELECT * FROM subscriber WHERE id = $1")
+            .bind(id.0)
+            .fetch_all(&mut *connection)
+            .await?;
+        let topics =
+            sqlx::query("SELECT subscriber, topic FROM subscriber_topic WHERE subscriber = $1")
+                .bind(id.0)
+                .fetch_all(&mut *connection)
+                .await?;
+        let found = subscribers(&rows, &topics)?;
+        Ok(found.into_iter().next().map(|(_, subscriber)| subscriber))
+    }
+
+    /// Deletes what nobody has confirmed before `before`, and letters that are of no use any more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn purge_signups(&self, before: DateTime<Utc>) -> sqlx::Result<()> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        for sql in [
+            "DELETE FROM signup WHERE requested_at < $1",
+            "DELETE FROM address_change WHERE requested_at < $1",
+            "DELETE FROM letter WHERE created_at < $1 AND state NOT IN ('pending', 'begun')",
+        ] {
+            sqlx::query(sql)
+                .bind(before.timestamp())
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await
+    }
+
+    /// Writes what a subscriber has chosen, and puts it on record. From now on it is theirs: no configuration overrules it.
+    ///
+    /// Returns whether there is such a subscriber, who has not left.
+    ///
+    /// # Errors
+    /// When the database fails; nothing is written then.
+    pub async fn update_preferences(
+        &self,
+        id: SubscriberId,
+        chosen: &Preferences,
+        entry: Consent,
+    ) -> sqlx::Result<bool> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        let changed = sqlx::query(
+            "UPDATE subscriber SET cadence = $2, language = $3, length = $4, send_hour = $5, timezone = $6,
+                paused_until = $7, origin = $8
+             WHERE id = $1 AND state = 'confirmed'",
+        )
+        .bind(id.0)
+        .bind(chosen.cadence.as_str())
+        .bind(chosen.language.map(Language::tag))
+        .bind(chosen.length.word())
+        .bind(chosen.hour.map(|hour| i64::from(hour.hour)))
+        .bind(chosen.hour.map(|hour| hour.timezone.name()))
+        .bind(chosen.paused_until.map(|at| at.timestamp()))
+        .bind(Origin::Form.word())
+        .execute(&mut *tx)
+        .await?;
+        if changed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.write_topics(&mut tx, id, &chosen.topics).await?;
+        self.log_consent(&mut tx, &[(id, entry)]).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Takes back that somebody left after `since`. Returns whether they are subscribed now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn undo_unsubscribe(
+        &self,
+        id: SubscriberId,
+        since: DateTime<Utc>,
+        ip: IpAddr,
+        form: &str,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<bool> {
+        let mut connection = self.connection().await;
+        let mut tx = self.begin(&mut connection).await?;
+        // Whoever had not confirmed before is not confirmed by this.
+        let back = sqlx::query(
+            "UPDATE subscriber SET state = 'confirmed', left_at = NULL, origin = $3
+             WHERE id = $1 AND state = 'unsubscribed' AND left_at > $2 AND confirmed_at IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = subscriber.address_key)",
+        )
+        .bind(id.0)
+        .bind(since.timestamp())
+        .bind(Origin::Form.word())
+        .execute(&mut *tx)
+        .await?;
+        if back.rows_affected() > 0 {
+            let entry = Consent::new(ConsentEvent::Returned, now, Some(ip), form);
+            self.log_consent(&mut tx, &[(id, entry)]).await?;
+        }
+        let state: Option<String> =
+            sqlx::query_scalar("SELECT state FROM subscriber WHERE id = $1")
+                .bind(id.0)
+                .fetch_optional(&mut *tx)
+                .await?;
+        tx.commit().await?;
+        Ok(state.as_deref() == Some(SubscriberState::Confirmed.word()))
+    }
+
+    async fn write_topics(
+        &self,
+        tx: &mut AnyConnection,
+        id: SubscriberId,
+        topics: &BTreeSet<TopicId>,
+    ) -> sqlx::Result<()> {
+        sqlx::query("DELETE FROM subscriber_topic WHERE subscriber = $1")
+            .bind(id.0)
+            .execute(&mut *tx)
+            .await?;
+        let sql = self.with_rows(
+            "INSERT INTO subscriber_topic (subscriber, topic) SELECT $2, r.value->>'v' FROM {rows} WHERE true",
+        );
+        sqlx::query(sql)
+            .bind(super::array(topics))
+            .bind(id.0)
+            .execute(&mut *tx)
+            .await?;
+        Ok(())
+    }
+}
+
+/// The network that an address belongs to, as whoever has it can have all of it: /24 and /48.
+fn network_of(ip: IpAddr) -> String {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            format!("{a}.{b}.{c}")
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, c, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_of_one_network() {
+        let network = |text: &str| network_of(text.parse().unwrap());
+        assert_eq!(network("192.0.2.1"), network("192.0.2.254"));
+        assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.7"));
+        assert_ne!(network("192.0.2.1"), network("192.0.3.1"));
+        assert_eq!(network("2001:db8:1:2::3"), network("2001:db8:1:ffff::1"));
+        assert_ne!(network("2001:db8:1::"), network("2001:db8:2::"));
+    }
+}

@@ -1,0 +1,820 @@
+//! What readers ask for by themselves: sign-ups, proof, choices, follows, and the archive.
+
+use std::net::IpAddr;
+
+use super::*;
+use crate::model::{
+    Consent, ConsentEvent, EditionId, Followed, Length, LocalHour, Preferences, SubscriberId,
+};
+
+const FORM: &str = "https://news.example.org/subscribe";
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn signup(address: &str, from: &str) -> SignUp {
+    SignUp {
+        address: Address::parse(address).unwrap(),
+        cadence: CadenceId("daily".into()),
+        language: Language::De,
+        topics: BTreeSet::from([TopicId("ki".into())]),
+        follow: None,
+        ip: ip(from),
+        form: FORM.into(),
+        consent: "Ich möchte „Bote“ erhalten.".into(),
+    }
+}
+
+/// Signs up, and gives the letters that go out then.
+async fn sign_up(store: &Store, wanted: &SignUp, at: DateTime<Utc>) -> Vec<PendingLetter> {
+    assert!(store.create_signup(wanted, 20, at).await.unwrap());
+    let letters = store.begin_letters(10, at).await.unwrap();
+    for letter in &letters {
+        store
+            .record_letter(letter.id, &LetterState::Sent, at)
+            .await
+            .unwrap();
+    }
+    letters
+}
+
+async fn confirm(store: &Store, letter: &PendingLetter, at: DateTime<Utc>) -> Confirmed {
+    let since = at - TimeDelta::hours(48);
+    store
+        .confirm_signup(letter.about, since, ip("192.0.2.7"), "confirm", at)
+        .await
+        .unwrap()
+}
+
+/// A subscriber who has come by a form.
+async fn subscribed(store: &Store, address: &str) -> SubscriberId {
+    let letters = sign_up(store, &signup(address, "192.0.2.1"), now()).await;
+    match confirm(store, &letters[0], now()).await {
+        Confirmed::Now(id) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn person_of(store: &Store, address: &str) -> Option<Person> {
+    let address = Address::parse(address).unwrap();
+    store.export_person(&address).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_click_makes_a_subscriber_and_the_proof_of_it() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let letters = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), now()).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].kind, LetterKind::Confirmation);
+    assert_eq!(store.list_subscribers(0, 10).await.unwrap().len(), 0);
+    let later = now() + TimeDelta::minutes(5);
+    let Confirmed::Now(id) = confirm(&store, &letters[0], later).await else {
+        panic!("it is not confirmed");
+    };
+    assert_eq!(confirm(&store, &letters[0], later).await, Confirmed::Before);
+    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    assert_eq!(known.state, SubscriberState::Confirmed);
+    assert_eq!(known.confirmed_at, Some(later));
+    assert_eq!(known.profile.topics.len(), 1);
+    let person = person_of(&store, "anna@example.org").await.unwrap();
+    let proof: Vec<_> = person
+        .consent
+        .iter()
+        .map(|line| (line.event.as_str(), line.at, line.ip.as_deref()))
+        .collect();
+    assert_eq!(
+        proof,
+        [
+            ("requested", now(), Some("192.0.2.1")),
+            ("confirmed", later, Some("192.0.2.7"))
+        ]
+    );
+    assert_eq!(
+        person.consent[0].text.as_deref(),
+        Some("Ich möchte „Bote“ erhalten.")
+    );
+    // Who has left is not brought back by a second click on an old link.
+    store
+        .unsubscribe_all(&[(id, None)], "test", later)
+        .await
+        .unwrap();
+    assert_eq!(confirm(&store, &letters[0], later).await, Confirmed::Before);
+    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    assert_eq!(known.state, SubscriberState::Unsubscribed);
+}
+
+#[tokio::test]
+async fn what_nobody_confirms_in_time_is_deleted() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let letters = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), now()).await;
+    let late = now() + TimeDelta::hours(49);
+    assert_eq!(confirm(&store, &letters[0], late).await, Confirmed::Never);
+    store.purge_signups(late).await.unwrap();
+    assert!(person_of(&store, "anna@example.org").await.is_none());
+}
+
+#[tokio::test]
+async fn an_address_gets_one_letter_a_day_however_often_it_is_signed_up() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let mut letters = 0;
+    for number in 0..40 {
+        let from = format!("198.51.{number}.1");
+        letters += sign_up(&store, &signup("anna@example.org", &from), now())
+            .await
+            .len();
+    }
+    assert_eq!(letters, 1);
+    let person = person_of(&store, "anna@example.org").await.unwrap();
+    assert!(person.sign_ups.len() <= 3, "{}", person.sign_ups.len());
+    let tomorrow = now() + TimeDelta::hours(25);
+    let again = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), tomorrow).await;
+    assert_eq!(again.len(), 1);
+}
+
+#[tokio::test]
+async fn a_network_signs_up_so_many_in_an_hour() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let mut taken = 0;
+    for number in 0..40 {
+        let wanted = signup(
+            &format!("a{number}@example.org"),
+            &format!("192.0.2.{number}"),
+        );
+        taken += u32::from(store.create_signup(&wanted, 20, now()).await.unwrap());
+    }
+    assert_eq!(taken, 20);
+    let elsewhere = signup("b@example.org", "198.51.100.1");
+    assert!(store.create_signup(&elsewhere, 20, now()).await.unwrap());
+    let later = now() + TimeDelta::hours(2);
+    let again = signup("c@example.org", "192.0.2.1");
+    assert!(store.create_signup(&again, 20, later).await.unwrap());
+}
+
+#[tokio::test]
+async fn who_is_subscribed_is_told_so_and_nobody_else_can_tell() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    confirmed(&store, &[person("anna@example.org", &[])]).await;
+    let letters = sign_up(&store, &signup("Anna@example.org", "192.0.2.1"), now()).await;
+    assert_eq!(letters[0].kind, LetterKind::Known);
+    assert!(letters[0].subscriber.is_some());
+    // One that has complained is left alone, whoever asks.
+    let bert = sign_up(&store, &signup("bert@example.org", "192.0.2.1"), now()).await;
+    let Confirmed::Now(_) = confirm(&store, &bert[0], now()).await else {
+        panic!("it is not confirmed");
+    };
+    store
+        .publish(&edition(&["ki"]), EditionState::Published, now())
+        .await
+        .unwrap();
+    let delivery = claim(&store)
+        .await
+        .into_iter()
+        .find(|delivery| delivery.address.as_str() == "bert@example.org");
+    let delivery = delivery.unwrap();
+    store
+        .record_bounce(delivery.id, Bounce::Complaint, None, now())
+        .await
+        .unwrap();
+    let later = now() + TimeDelta::days(2);
+    assert_eq!(
+        sign_up(&store, &signup("bert@example.org", "192.0.2.1"), later)
+            .await
+            .len(),
+        0
+    );
+}
+
+#[tokio::test]
+async fn a_letter_that_was_begun_when_the_process_died_is_not_sent_again() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    store
+        .create_signup(&signup("anna@example.org", "192.0.2.1"), 20, now())
+        .await
+        .unwrap();
+    assert_eq!(store.begin_letters(10, now()).await.unwrap().len(), 1);
+    assert_eq!(store.begin_letters(10, now()).await.unwrap().len(), 0);
+    assert_eq!(store.inherit_letters(now()).await.unwrap(), 1);
+    let later = now() + TimeDelta::hours(1);
+    assert_eq!(store.begin_letters(10, later).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_letter_that_cannot_be_sent_is_tried_again_until_it_is_stale() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    store
+        .create_signup(&signup("anna@example.org", "192.0.2.1"), 20, now())
+        .await
+        .unwrap();
+    let letter = store.begin_letters(10, now()).await.unwrap().remove(0);
+    let due = now() + TimeDelta::minutes(5);
+    let state = LetterState::Pending(due, "later".into());
+    store.record_letter(letter.id, &state, now()).await.unwrap();
+    assert_eq!(store.begin_letters(10, now()).await.unwrap().len(), 0);
+    let again = store.begin_letters(10, due).await.unwrap();
+    assert_eq!((again.len(), again[0].attempts), (1, 2));
+    store.record_letter(letter.id, &state, due).await.unwrap();
+    let stale = now() + TimeDelta::hours(25);
+    assert_eq!(store.begin_letters(10, stale).await.unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn who_left_can_take_it_back_for_a_while_and_both_are_on_record() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let id = subscribed(&store, "anna@example.org").await;
+    let from = ip("192.0.2.9");
+    let left = store
+        .unsubscribe_all(
+            &[(id, Some(from)), (SubscriberId(4711), None)],
+            "one-click",
+            now(),
+        )
+        .await
+        .unwrap();
+    assert_eq!(left, [id]);
+    let twice = store
+        .unsubscribe_all(&[(id, Some(from))], "one-click", now())
+        .await
+        .unwrap();
+    assert_eq!(twice, []);
+    let undo = |since| {
+        let store = &store;
+        async move {
+            store
+                .undo_unsubscribe(id, since, from, "undo", now())
+                .await
+                .unwrap()
+        }
+    };
+    assert!(!undo(now() + TimeDelta::seconds(1)).await, "it is too late");
+    assert!(undo(now() - TimeDelta::hours(24)).await);
+    let nobody = SubscriberId(4711);
+    let since = now() - TimeDelta::hours(24);
+    assert!(
+        !store
+            .undo_unsubscribe(nobody, since, from, "undo", now())
+            .await
+            .unwrap()
+    );
+    let person = person_of(&store, "anna@example.org").await.unwrap();
+    let events: Vec<&str> = person
+        .consent
+        .iter()
+        .map(|line| line.event.as_str())
+        .collect();
+    assert_eq!(events, ["requested", "confirmed", "left", "returned"]);
+}
+
+#[tokio::test]
+async fn the_log_of_consent_cannot_be_changed() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    subscribed(&store, "anna@example.org").await;
+    let mut connection = store.connection().await;
+    let changed = sqlx::query("UPDATE consent SET ip = '127.0.0.1'")
+        .execute(&mut *connection)
+        .await;
+    let error = changed.unwrap_err().to_string();
+    assert!(error.contains("only added to"), "{error}");
+}
+
+#[tokio::test]
+async fn what_somebody_chose_holds_against_the_configuration() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let configured = person("anna@example.org", &["ki", "recht"]);
+    store
+        .sync_configured(std::slice::from_ref(&configured), now())
+        .await
+        .unwrap();
+    let (place_of, _) = store.list_subscribers(0, 1).await.unwrap().remove(0);
+    let id = SubscriberId(place_of);
+    let chosen = Preferences {
+        cadence: CadenceId("weekly".into()),
+        language: Some(Language::Fr),
+        topics: BTreeSet::from([TopicId("ki".into())]),
+        length: Length::Short,
+        hour: Some(LocalHour {
+            hour: 18,
+            timezone: chrono_tz::America::New_York,
+        }),
+        paused_until: Some(now() + TimeDelta::days(3)),
+    };
+    let entry = || Consent::new(ConsentEvent::Chosen, now(), None, "preferences");
+    assert!(
+        store
+            .update_preferences(id, &chosen, entry())
+            .await
+            .unwrap()
+    );
+    store.sync_configured(&[configured], now()).await.unwrap();
+    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    assert_eq!(known.preferences(), chosen);
+    store
+        .unsubscribe_all(&[(id, None)], "test", now())
+        .await
+        .unwrap();
+    assert!(
+        !store
+            .update_preferences(id, &chosen, entry())
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn mail_waits_for_the_hour_of_its_reader_and_for_the_end_of_a_pause() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let people =
+        ["early", "late", "paused", "back"].map(|name| person(&format!("{name}@example.org"), &[]));
+    confirmed(&store, &people).await;
+    // It is seven in Berlin.
+    let berlin = |hour| {
+        Some(LocalHour {
+            hour,
+            timezone: chrono_tz::Europe::Berlin,
+        })
+    };
+    let until = |at| Some(at);
+    for (number, hour, paused_until) in [
+        (1, berlin(7), None),
+        (2, berlin(18), None),
+        (3, None, until(now() + TimeDelta::hours(1))),
+        (4, None, until(now() - TimeDelta::hours(1))),
+    ] {
+        let chosen = Preferences {
+            cadence: CadenceId("daily".into()),
+            language: None,
+            topics: BTreeSet::new(),
+            length: Length::Full,
+            hour,
+            paused_until,
+        };
+        let entry = Consent::new(ConsentEvent::Chosen, now(), None, "preferences");
+        store
+            .update_preferences(SubscriberId(number), &chosen, entry)
+            .await
+            .unwrap();
+    }
+    let published = store
+        .publish(&edition(&["ki"]), EditionState::Published, now())
+        .await
+        .unwrap();
+    assert_eq!(published, Published::Now(3));
+    let names = |deliveries: Vec<Delivery>| -> Vec<String> {
+        deliveries
+            .iter()
+            .map(|delivery| delivery.address.as_str().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        names(claim(&store).await),
+        ["early@example.org", "back@example.org"]
+    );
+    let evening = now() + TimeDelta::hours(11);
+    let rest = claim_as(&store, WORKER, 10, evening).await;
+    assert_eq!(
+        rest[0].planned_at, evening,
+        "trying is counted from when it is due"
+    );
+    assert_eq!(names(rest), ["late@example.org"]);
+}
+
+#[tokio::test]
+async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let id = subscribed(&store, "old@example.org").await;
+    let taken = subscribed(&store, "taken@example.org").await;
+    let later = now() + TimeDelta::days(2);
+    let new = |text: &str| Address::parse(text).unwrap();
+    store
+        .create_address_change(
+            id,
+            &new("new@example.org"),
+            Language::De,
+            ip("192.0.2.1"),
+            later,
+        )
+        .await
+        .unwrap();
+    let letter = store.begin_letters(10, later).await.unwrap().remove(0);
+    assert_eq!(
+        (letter.kind, letter.address.as_str()),
+        (LetterKind::Move, "new@example.org")
+    );
+    let click = |number, at: DateTime<Utc>| {
+        let store = &store;
+        async move {
+            let since = at - TimeDelta::hours(48);
+            store
+                .confirm_address_change(number, since, ip("192.0.2.2"), "move", at)
+                .await
+                .unwrap()
+        }
+    };
+    assert_eq!(click(letter.about, later).await, Confirmed::Now(id));
+    assert_eq!(click(letter.about, later).await, Confirmed::Before);
+    assert_eq!(click(4711, later).await, Confirmed::Never);
+    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    assert_eq!(known.profile.address.as_str(), "new@example.org");
+    assert!(
+        person_of(&store, "old@example.org")
+            .await
+            .is_none_or(|person| person.subscription.is_none())
+    );
+    // To an address that is subscribed already: that one takes over.
+    let later = later + TimeDelta::days(2);
+    store
+        .create_address_change(
+            id,
+            &new("taken@example.org"),
+            Language::De,
+            ip("192.0.2.1"),
+            later,
+        )
+        .await
+        .unwrap();
+    let letter = store.begin_letters(10, later).await.unwrap().remove(0);
+    assert_eq!(click(letter.about, later).await, Confirmed::Now(taken));
+    let mover = store.find_subscriber(id).await.unwrap().unwrap();
+    assert_eq!(mover.state, SubscriberState::Unsubscribed);
+}
+
+#[tokio::test]
+async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let id = subscribed(&store, "anna@example.org").await;
+    store
+        .publish(&edition(&["ki"]), EditionState::Published, now())
+        .await
+        .unwrap();
+    let delivery = claim(&store).await.remove(0);
+    store
+        .record_bounce(
+            delivery.id,
+            Bounce::Soft,
+            Some("anna@example.org is full"),
+            now(),
+        )
+        .await
+        .unwrap();
+    let anna = Address::parse("anna@example.org").unwrap();
+    store
+        .create_address_change(
+            id,
+            &Address::parse("anna2@example.org").unwrap(),
+            Language::De,
+            ip("192.0.2.1"),
+            now(),
+        )
+        .await
+        .unwrap();
+    assert!(store.erase_person(&anna, now()).await.unwrap());
+    assert!(!store.erase_person(&anna, now()).await.unwrap());
+    assert!(person_of(&store, "anna@example.org").await.is_none());
+    for table in crate::store::copy::TABLES {
+        let mut connection = store.connection().await;
+        let sql = format!("SELECT * FROM {table}");
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .fetch_all(&mut *connection)
+            .await
+            .unwrap();
+        for row in &rows {
+            for column in 0..row.len() {
+                let text: String = row.try_get(column).unwrap_or_default();
+                assert!(!text.to_lowercase().contains("anna@"), "{table}: {text}");
+            }
+        }
+    }
+    // What a worker still has in its hands is gone, and that is no error.
+    assert_eq!(begin(&store, &[delivery]).await.len(), 0);
+    let entry = [(
+        person("Anna@example.org", &[]),
+        SubscriberState::Confirmed,
+        Some(now()),
+    )];
+    for origin in [Origin::Import, Origin::Config] {
+        let result = store
+            .create_subscribers(&entry, origin, now())
+            .await
+            .unwrap();
+        assert_eq!((result.added, result.left_alone.len()), (0, 1));
+    }
+    // But they can come back themselves.
+    subscribed_later(&store, "anna@example.org").await;
+    let result = store
+        .create_subscribers(&entry, Origin::Import, now())
+        .await
+        .unwrap();
+    assert_eq!(result.updated, 1);
+}
+
+async fn subscribed_later(store: &Store, address: &str) {
+    let later = now() + TimeDelta::days(2);
+    let letters = sign_up(store, &signup(address, "192.0.2.1"), later).await;
+    assert!(matches!(
+        confirm(store, &letters[0], later).await,
+        Confirmed::Now(_)
+    ));
+}
+
+fn indexed(title: &str, terms: &[&str]) -> Indexed {
+    Indexed {
+        key: ItemKey::of(title),
+        topic: TopicId("ki".into()),
+        title: title.into(),
+        url: Some("https://example.org/".into()),
+        source: "Bote".into(),
+        summary: "Ein Satz.".into(),
+        language: Some("de".into()),
+        published: now(),
+        terms: terms.iter().map(|term| (*term).to_owned()).collect(),
+        query: "{}".into(),
+    }
+}
+
+/// An edition of that many days ago.
+fn edition_before(days: i64) -> Edition {
+    let slot = now() - TimeDelta::days(days);
+    let cadence = CadenceId("daily".into());
+    Edition {
+        id: Edition::id_of("test", &cadence, slot),
+        slot,
+        ..edition(&["ki"])
+    }
+}
+
+#[tokio::test]
+async fn the_archive_is_found_by_date_by_topic_and_by_words() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let titles = |list: &[StoryLine]| -> Vec<String> {
+        list.iter().map(|story| story.title.clone()).collect()
+    };
+    for days in [2, 1, 0] {
+        let edition = edition_before(days);
+        store
+            .publish(&edition, EditionState::Published, now())
+            .await
+            .unwrap();
+    }
+    let new = store.list_unindexed(10).await.unwrap();
+    assert_eq!(new.len(), 3);
+    for (number, edition) in new.iter().enumerate() {
+        let own = format!("Meldung {number}");
+        let number = number.to_string();
+        let stories = [
+            indexed(&own, &["modell", "sprach", &number]),
+            indexed("Dauerthema", &["dauer", "modell"]),
+        ];
+        store.index_edition(edition, &stories).await.unwrap();
+        store.index_edition(edition, &stories).await.unwrap();
+    }
+    assert_eq!(store.list_unindexed(10).await.unwrap().len(), 0);
+
+    let page = store
+        .list_archive(now() + TimeDelta::days(1), 2)
+        .await
+        .unwrap();
+    assert!(page.has_more);
+    assert_eq!(page.list[0].headlines, ["Meldung 2", "Dauerthema"]);
+    let rest = store.list_archive(page.list[1].slot, 2).await.unwrap();
+    assert_eq!((rest.list.len(), rest.has_more), (1, false));
+
+    let ki = TopicId("ki".into());
+    let page = store.list_topic(&ki, None, 3).await.unwrap();
+    assert_eq!(titles(&page.list), ["Dauerthema", "Meldung 2", "Meldung 1"]);
+    let rest = store
+        .list_topic(&ki, Some(page.list[2].id), 3)
+        .await
+        .unwrap();
+    assert_eq!(titles(&rest.list), ["Meldung 0"]);
+
+    let words = |words: &[&[&str]]| -> Vec<Vec<String>> {
+        words
+            .iter()
+            .map(|forms| forms.iter().map(|form| (*form).to_owned()).collect())
+            .collect()
+    };
+    let found = |sought: Vec<Vec<String>>| {
+        let store = &store;
+        async move { titles(&store.search_archive(&sought, None, 10).await.unwrap().list) }
+    };
+    assert_eq!(found(words(&[&["modell"]])).await.len(), 4);
+    assert_eq!(
+        found(words(&[&["modell"], &["1", "2"]])).await,
+        ["Meldung 2", "Meldung 1"]
+    );
+    assert_eq!(found(words(&[&["nichts"]])).await, [""; 0]);
+    assert_eq!(found(words(&[])).await, [""; 0]);
+    // Signs that databases know are none in a search.
+    assert_eq!(found(words(&[&["and"], &["or"]])).await, [""; 0]);
+
+    let terms = ["sprach".to_owned(), "1".to_owned()];
+    let alike = store
+        .list_alike(&terms, &ItemKey::of("Meldung 0"), 10)
+        .await
+        .unwrap();
+    assert_eq!(titles(&alike), ["Meldung 1", "Meldung 2"]);
+    let shown = store
+        .list_showings(&ItemKey::of("Dauerthema"))
+        .await
+        .unwrap();
+    assert_eq!(shown.len(), 3);
+    assert!(
+        store
+            .find_archived(&shown[0].edition)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        store
+            .find_archived(&EditionId("nix".into()))
+            .await
+            .unwrap()
+            .is_none()
+    );
+}
+
+#[tokio::test]
+async fn followers_get_the_editions_that_have_news_for_them() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let people = ["digest", "at-once", "nobody"]
+        .map(|name| person(&format!("{name}@example.org"), &["sport"]));
+    confirmed(&store, &people).await;
+    store
+        .publish(&edition_before(1), EditionState::Published, now())
+        .await
+        .unwrap();
+    let known = store.list_unindexed(1).await.unwrap().remove(0);
+    store
+        .index_edition(&known, &[indexed("Polaris", &["polaris"])])
+        .await
+        .unwrap();
+    let polaris = ItemKey::of("Polaris");
+    let follow = |number, at_once| {
+        let (store, polaris) = (&store, &polaris);
+        async move {
+            store
+                .create_follow(SubscriberId(number), polaris, at_once, now())
+                .await
+                .unwrap()
+        }
+    };
+    assert!(follow(1, false).await && follow(2, true).await);
+    assert!(
+        !store
+            .create_follow(SubscriberId(1), &ItemKey::of("unknown"), false, now())
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .create_follow(SubscriberId(4711), &polaris, false, now())
+            .await
+            .unwrap()
+    );
+    for at_once in [false, true] {
+        let followed = store.list_followed(at_once).await.unwrap();
+        assert_eq!(followed.len(), 1);
+        assert_eq!(
+            (&followed[0].title, followed[0].since),
+            (&"Polaris".to_owned(), now())
+        );
+    }
+    let followed = vec![Followed {
+        story: polaris.clone(),
+        title: "Polaris".into(),
+        news: edition(&["ki"]).sections.remove(0).stories,
+    }];
+    // Nobody wants its only topic; one follows what it has news of.
+    let daily = Edition {
+        followed: followed.clone(),
+        ..edition(&["ki"])
+    };
+    let published = store
+        .publish(&daily, EditionState::Published, now())
+        .await
+        .unwrap();
+    assert_eq!(published, Published::Now(1));
+    let at_once = CadenceId(Edition::FOLLOWED.into());
+    let news = Edition {
+        id: Edition::id_of("test", &at_once, now()),
+        cadence: at_once,
+        sections: Vec::new(),
+        followed,
+        ..edition(&[])
+    };
+    let published = store
+        .publish(&news, EditionState::Published, now())
+        .await
+        .unwrap();
+    assert_eq!(published, Published::Now(1));
+    let claimed = claim(&store).await;
+    let follows: Vec<_> = claimed
+        .iter()
+        .map(|delivery| (delivery.subscriber.0, delivery.follows.as_slice()))
+        .collect();
+    assert_eq!(
+        follows,
+        [1, 2].map(|number| (number, std::slice::from_ref(&polaris)))
+    );
+    // The archive has nothing of what only some have asked for.
+    let listed = store
+        .list_archive(now() + TimeDelta::days(1), 10)
+        .await
+        .unwrap();
+    assert!(
+        listed
+            .list
+            .iter()
+            .all(|edition| edition.cadence.as_str() == "daily")
+    );
+    assert!(store.find_archived(&news.id).await.unwrap().is_none());
+    store
+        .delete_follow(SubscriberId(2), &polaris)
+        .await
+        .unwrap();
+    assert_eq!(store.list_follows(SubscriberId(2)).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_newcomer_gets_the_latest_edition_once() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    for days in [9, 1, 0] {
+        store
+            .publish(&edition_before(days), EditionState::Published, now())
+            .await
+            .unwrap();
+    }
+    let id = subscribed(&store, "anna@example.org").await;
+    for _ in 0..2 {
+        store.deliver_latest(id, now(), now()).await.unwrap();
+    }
+    let claimed = claim(&store).await;
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(claimed[0].edition, edition_before(0).id);
+}
+
+#[tokio::test]
+async fn keys_of_links_change_and_the_last_ones_still_open() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    use crate::model::Purpose::Unsubscribe;
+    let old = store.token_keys().await.unwrap().seal(Unsubscribe, 7);
+    store.change_token_key(1).await.unwrap();
+    let keys = store.token_keys().await.unwrap();
+    assert_eq!(keys.open(Unsubscribe, &old), Some(7));
+    assert_ne!(keys.seal(Unsubscribe, 7), old);
+    store.change_token_key(1).await.unwrap();
+    let keys = place.open().await.token_keys().await.unwrap();
+    assert_eq!(keys.open(Unsubscribe, &old), None);
+}

@@ -1,0 +1,147 @@
+//! What a link in a letter leads to: a question, and a button that answers it. Programs that follow links in mail confirm nothing.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::app::App;
+use super::frame::{Form, Link, Page, message, page};
+use super::guard::{Answer, Ask, Fields, FromHere, refused};
+use super::metrics::Event;
+use super::options::Welcome;
+use crate::model::{Purpose, SubscriberId};
+use crate::render::words;
+use crate::store::{Confirmed, LetterKind};
+
+fn invalid(app: &App, ask: &Ask) -> Response {
+    let words = &words(ask.language).pages.confirm.invalid;
+    refused(app, ask, StatusCode::NOT_FOUND, words)
+}
+
+/// Asks whether somebody wants the newsletter.
+pub(super) async fn ask(
+    State(app): State<Arc<App>>,
+    ask: Ask,
+    Path(token): Path<String>,
+) -> Answer {
+    let words = words(ask.language);
+    let since = (app.clock.wall)() - app.options.confirm_within;
+    let Some(id) = app.tokens.open(Purpose::Confirm, &token) else {
+        return Ok(invalid(&app, &ask));
+    };
+    if !app.stores.reader().is_signup_open(id, since).await? {
+        return Ok(invalid(&app, &ask));
+    }
+    let action = app.page(&format!("confirm/{token}"));
+    let question = Page {
+        forms: vec![Form::of(action, words.letters.confirm)],
+        ..Page::default()
+    };
+    let said = &words.pages.confirm.question;
+    Ok(page(message(&app, &ask, said, question)?))
+}
+
+/// Confirms a sign-up.
+pub(super) async fn confirm(
+    State(app): State<Arc<App>>,
+    ask: Ask,
+    Path(token): Path<String>,
+    _: FromHere,
+    fields: Fields,
+) -> Answer {
+    let ask = ask.with_form(&app, &fields);
+    let now = (app.clock.wall)();
+    let since = now - app.options.confirm_within;
+    let Some(id) = app.tokens.open(Purpose::Confirm, &token) else {
+        return Ok(invalid(&app, &ask));
+    };
+    let store = app.stores.writer();
+    let form = app.page("confirm");
+    let mut links = Vec::new();
+    match store.confirm_signup(id, since, ask.ip, &form, now).await? {
+        Confirmed::Never => return Ok(invalid(&app, &ask)),
+        Confirmed::Before => {}
+        Confirmed::Now(subscriber) => {
+            app.metrics.note(Event::Confirmed);
+            welcome(&app, subscriber).await?;
+            let label = words(ask.language).labels.preferences;
+            let choices = app.personal("p", Purpose::Preferences, subscriber);
+            links.push(Link::new(choices, label));
+        }
+    }
+    let said = &words(ask.language).pages.confirm.done;
+    let done = Page {
+        links,
+        ..Page::default()
+    };
+    Ok(page(message(&app, &ask, said, done)?))
+}
+
+/// Plans what newcomers get.
+async fn welcome(app: &App, subscriber: SubscriberId) -> anyhow::Result<()> {
+    let now = (app.clock.wall)();
+    let store = app.stores.writer();
+    if app.options.welcome == Welcome::None {
+        return Ok(());
+    }
+    let home = app.newsletter.language;
+    store
+        .create_letter(LetterKind::Welcome, subscriber, home, now)
+        .await?;
+    app.letters.notify_one();
+    if app.options.welcome == Welcome::Edition {
+        let newest = app.clock.now();
+        store.deliver_latest(subscriber, newest, now).await?;
+    }
+    Ok(())
+}
+
+/// Asks whether a subscription is to go to a new address.
+pub(super) async fn ask_to_move(
+    State(app): State<Arc<App>>,
+    ask: Ask,
+    Path(token): Path<String>,
+) -> Answer {
+    let words = &words(ask.language).pages.confirm;
+    let since = (app.clock.wall)() - app.options.confirm_within;
+    let Some(id) = app.tokens.open(Purpose::Move, &token) else {
+        return Ok(invalid(&app, &ask));
+    };
+    if !app.stores.reader().is_change_open(id, since).await? {
+        return Ok(invalid(&app, &ask));
+    }
+    let action = app.page(&format!("move/{token}"));
+    let question = Page {
+        forms: vec![Form::of(action, words.move_button)],
+        ..Page::default()
+    };
+    Ok(page(message(&app, &ask, &words.move_question, question)?))
+}
+
+/// Moves a subscription to the address that the letter went to.
+pub(super) async fn confirm_move(
+    State(app): State<Arc<App>>,
+    ask: Ask,
+    Path(token): Path<String>,
+    _: FromHere,
+    fields: Fields,
+) -> Answer {
+    let ask = ask.with_form(&app, &fields);
+    let now = (app.clock.wall)();
+    let since = now - app.options.confirm_within;
+    let Some(id) = app.tokens.open(Purpose::Move, &token) else {
+        return Ok(invalid(&app, &ask));
+    };
+    let form = app.page("move");
+    let store = app.stores.writer();
+    let moved = store
+        .confirm_address_change(id, since, ask.ip, &form, now)
+        .await?;
+    if moved == Confirmed::Never {
+        return Ok(invalid(&app, &ask));
+    }
+    let said = &words(ask.language).pages.confirm.moved;
+    Ok(page(message(&app, &ask, said, Page::default())?))
+}

@@ -1,0 +1,80 @@
+//! The way out. Whoever leaves waits until it is on the disk; all who leave in the same moment go into one transaction, so that a
+//! whole list of one-click requests is no more than a few of them a second.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::model::SubscriberId;
+use crate::store::Store;
+
+/// How many leave in one transaction at most, and how many may wait.
+const BATCH: usize = 500;
+const QUEUE: usize = 10_000;
+
+/// How long a store that is away for a moment is waited for.
+const TRIES: u32 = 40;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Somebody who leaves, and who wants to know when they have.
+type Leaver = (SubscriberId, IpAddr, oneshot::Sender<bool>);
+
+pub(super) struct Door(mpsc::Sender<Leaver>);
+
+impl Door {
+    pub(super) fn open(store: Arc<Store>, wall: fn() -> DateTime<Utc>) -> Self {
+        let (queue, leavers) = mpsc::channel(QUEUE);
+        tokio::spawn(attend(store, wall, leavers));
+        Self(queue)
+    }
+
+    /// Lets somebody go.
+    pub(super) async fn leave(&self, who: SubscriberId, ip: IpAddr) -> anyhow::Result<()> {
+        let (done, gone) = oneshot::channel();
+        self.0
+            .send((who, ip, done))
+            .await
+            .ok()
+            .context("nobody is at the door")?;
+        let gone = gone.await.unwrap_or(false);
+        anyhow::ensure!(gone, "the store does not take it");
+        Ok(())
+    }
+}
+
+async fn attend(
+    store: Arc<Store>,
+    wall: fn() -> DateTime<Utc>,
+    mut leavers: mpsc::Receiver<Leaver>,
+) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while leavers.recv_many(&mut batch, BATCH).await > 0 {
+        let who: Vec<_> = batch.iter().map(|(who, ip, _)| (*who, Some(*ip))).collect();
+        let mut gone = false;
+        for _ in 0..TRIES {
+            match store.unsubscribe_all(&who, "one-click", wall()).await {
+                Ok(_) => {
+                    gone = true;
+                    break;
+                }
+                Err(error) => {
+                    let error = anyhow::Error::from(error);
+                    tracing::warn!("The store does not take that people leave ({error:#}).");
+                    if !crate::store::is_passing(&error) {
+                        break;
+                    }
+                    let _ = store.revive().await;
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        for (_, _, done) in batch.drain(..) {
+            // Who has hung up has left all the same.
+            let _ = done.send(gone);
+        }
+    }
+}
