@@ -42,7 +42,7 @@ for (const file of files) {
     const page = await context.newPage();
     await page.goto(file.startsWith("http") ? file : pathToFileURL(file).href);
     // A page that fetches what it shows says when it is there.
-    if (file.startsWith("http")) await page.waitForSelector("iframe");
+    if (file.startsWith("http") && (await page.locator("script[src]").count()) > 0) await page.waitForSelector("iframe");
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
       const needed = await page.evaluate(() => document.documentElement.scrollWidth);

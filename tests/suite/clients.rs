@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::support::{FeedServer, Found, Project, browse, check, newsletter, png, rss, spam_score};
+use crate::support::{
+    FeedServer, Found, Pages, Project, browse, check, newsletter, png, read_along, rss, spam_score,
+};
 
 /// All languages that mails are written in.
 const LANGUAGES: [&str; 6] = ["de", "en", "fr", "es", "it", "nl"];
@@ -275,4 +277,62 @@ fn a_long_digest_is_small_enough_and_no_spam() {
             assert!(score <= 0.5, "{letter}: {score}");
         }
     }
+}
+
+/// What the pages for readers say in a language.
+fn words(language: &str) -> serde_json::Value {
+    match language {
+        "de" => serde_json::json!({
+            "home": "Newsletter abonnieren", "address": "E-Mail-Adresse", "daily": "Täglich", "weekly": "Wöchentlich",
+            "subscribe": "Kostenlos abonnieren", "sent": "Bitte sehen Sie in Ihr Postfach", "question": "Noch ein Klick",
+            "confirm": "Abonnement bestätigen", "confirmed": "Willkommen", "preferences": "Einstellungen", "save": "Speichern",
+            "saved": "gespeichert", "leave": "Abmelden", "leaveNow": "Jetzt abmelden", "left": "Sie sind abgemeldet",
+            "undo": "Rückgängig machen", "back": "Schön, dass Sie bleiben", "archive": "Archiv", "search": "Suchen",
+        }),
+        _ => serde_json::json!({
+            "home": "Subscribe to the newsletter", "address": "E-mail address", "daily": "Daily", "weekly": "Weekly",
+            "subscribe": "Subscribe for free", "sent": "Please look into your mailbox", "question": "One more click",
+            "confirm": "Confirm the subscription", "confirmed": "Welcome", "preferences": "Preferences", "save": "Save",
+            "saved": "are saved", "leave": "Unsubscribe", "leaveNow": "Unsubscribe now", "left": "You have unsubscribed",
+            "undo": "Undo", "back": "Good to have you back", "archive": "Archive", "search": "Search",
+        }),
+    }
+}
+
+#[test]
+fn readers_find_their_way_in_either_language_with_scripts_and_without() {
+    let pages = Pages::start_with_maildir();
+    let maildir = pages.project.path("out/Maildir");
+    for language in ["de", "en"] {
+        for scripts in [true, false] {
+            let words = words(language);
+            assert_flawless(read_along(&pages.url, &maildir, language, &words, scripts));
+        }
+    }
+}
+
+#[test]
+fn the_pages_for_readers_can_be_read_on_any_screen_by_day_and_by_night() {
+    let pages = Pages::start("");
+    let reader = pages.subscriber("anna@example.org");
+    let edition = pages
+        .get("archive")
+        .find(&format!("{}editions/", pages.url));
+    let story = pages
+        .get("topics/ki")
+        .find(&format!("{}stories/", pages.url));
+    let of_reader = [reader.preferences, reader.unsubscribe];
+    let public = [
+        "",
+        "?lang=en",
+        "archive",
+        "topics/ki",
+        "search?q=nichts",
+        "embed",
+        "nix",
+    ];
+    let public = public.map(|path| format!("{}{path}", pages.url));
+    let all = public.into_iter().chain(of_reader).chain([edition, story]);
+    let all: Vec<PathBuf> = all.map(PathBuf::from).collect();
+    assert_flawless(browse(&all));
 }

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on should say where"
 )]
 
+mod attackers;
 mod bad_input;
 mod cli;
 mod clients;

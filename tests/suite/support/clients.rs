@@ -56,7 +56,7 @@ fn node(script: &str, arguments: &[&str], files: &[PathBuf]) -> Vec<Found> {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    assert_eq!(found.len(), files.len());
+    assert_eq!(found.len(), files.len().max(1));
     found
 }
 
@@ -76,6 +76,11 @@ pub(crate) fn check(kind: &str, files: &[PathBuf]) -> Option<Vec<Found>> {
 
 /// What a browser and axe-core have against them, at many widths, by day and by night; `None` where there is no browser.
 pub(crate) fn browse(files: &[PathBuf]) -> Option<Vec<Found>> {
+    Some(node("browse.mjs", &[&chromium()?], files))
+}
+
+/// The path of Chromium, where it and what drives it are there.
+fn chromium() -> Option<String> {
     let chromium = ["chromium", "chromium-browser", "google-chrome"]
         .into_iter()
         .find(|program| runs(program));
@@ -84,7 +89,30 @@ pub(crate) fn browse(files: &[PathBuf]) -> Option<Vec<Found>> {
     }
     let which = Command::new("which").arg(chromium?).output().unwrap();
     let path = String::from_utf8(which.stdout).unwrap();
-    Some(node("browse.mjs", &[path.trim()], files))
+    Some(path.trim().to_owned())
+}
+
+/// What Chromium finds that does what readers do, in that language and with scripts or without, on the pages at `url`, whose letters go to `maildir`; `None` where
+/// there is none. `words` are what the pages say.
+pub(crate) fn read_along(
+    url: &str,
+    maildir: &Path,
+    language: &str,
+    words: &serde_json::Value,
+    scripts: bool,
+) -> Option<Vec<Found>> {
+    let chromium = chromium()?;
+    let maildir = maildir.to_str().unwrap();
+    let scripts = if scripts { "yes" } else { "no" };
+    let arguments = [
+        &*chromium,
+        url,
+        maildir,
+        language,
+        &*words.to_string(),
+        scripts,
+    ];
+    Some(node("readers.mjs", &arguments, &[]))
 }
 
 /// The score that SpamAssassin gives a mail, without asking the network; `None` where there is none.

@@ -12,7 +12,7 @@ mod studio;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-pub(crate) use clients::{Found, browse, check, spam_score};
+pub(crate) use clients::{Found, browse, check, read_along, spam_score};
 pub(crate) use dns::Dns;
 pub(crate) use feeds::FeedServer;
 pub(crate) use mail::{Receiver, inspect};

@@ -68,25 +68,34 @@ impl Pages {
     /// The pages of a newsletter in German and English with two topics, cadences and feeds, of which an edition is out. `more` goes into the section
     /// `[serve]`.
     pub(crate) fn start(more: &str) -> Self {
-        Self::start_with(more, "")
+        let smtp = Self::mail_server();
+        let delivery = format!(
+            "[delivery]\nmailer = \"smtp\"\n[delivery.smtp]\nhost = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\n",
+            smtp.port
+        );
+        Self::with(more, &delivery, smtp)
     }
 
-    /// The same with more sections.
-    pub(crate) fn start_with(more: &str, sections: &str) -> Self {
-        let (port, smtp) = (
-            free_port(),
-            Smtp::start(Manners {
-                keeps: true,
-                ..Manners::default()
-            }),
-        );
+    /// The same, with letters in the Maildir of the project.
+    pub(crate) fn start_with_maildir() -> Self {
+        let unlimited = "sign_ups_per_network = 1000";
+        Self::with(unlimited, "[delivery]\n", Self::mail_server())
+    }
+
+    fn mail_server() -> Smtp {
+        Smtp::start(Manners {
+            keeps: true,
+            ..Manners::default()
+        })
+    }
+
+    fn with(more: &str, delivery: &str, smtp: Smtp) -> Self {
+        let port = free_port();
         let config = newsletter().replace("Prüfstück & Söhne", "Der <b>Bote</b>")
             + "[[topic]]\nid = \"netz\"\ntitle = \"Netz & <i>Recht</i>\"\nkeywords = [\"Netz\"]\n\
                [cadence.weekly]\ncron = \"0 7 * * 5\"\n[[feed]]\nurl = \"feed.xml\"\n"
             + &format!(
-                "[serve]\nurl = \"http://127.0.0.1:{port}/\"\nlisten = \"127.0.0.1:{port}\"\nlanguages = [\"en\"]\n{more}\n\
-                 [delivery]\nmailer = \"smtp\"\n[delivery.smtp]\nhost = \"127.0.0.1\"\nport = {}\nsecurity = \"none\"\n{sections}",
-                smtp.port
+                "[serve]\nurl = \"http://127.0.0.1:{port}/\"\nlisten = \"127.0.0.1:{port}\"\nlanguages = [\"en\"]\n{more}\n{delivery}"
             );
         let project = Project::with_config(&config);
         let feed = [
