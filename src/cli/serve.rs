@@ -81,17 +81,20 @@ impl Serve {
 }
 
 /// How often editions are looked for that another process has published.
-const LOOK: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(15);
 
-/// Puts editions into the archive that another process has published and could not.
+/// Puts editions into the archive that another process has published and could not, and keeps the store tidy.
 async fn index(config: Config, app: Arc<App>, mut stop: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        if let Err(error) = line::index_editions(&config, app.stores.writer()).await {
+        if let Err(error) = line::index_editions(&config, app.stores.operator()).await {
             tracing::warn!("The archive could not be kept up to date: {error:#}");
+        }
+        if let Err(error) = app.stores.operator().tidy().await {
+            tracing::warn!("The store could not be tidied up: {error:#}");
         }
     }
 }

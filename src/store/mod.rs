@@ -54,7 +54,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::{DateTime, Utc};
 use sqlx::any::AnyRow;
-use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Row as _, Transaction};
+use sqlx::{
+    Any, AnyConnection, AssertSqlSafe, Connection as _, Executor as _, Row as _, Transaction,
+};
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::model::{Length, TokenKeys};
@@ -131,6 +133,34 @@ impl Store {
         };
         store.belong_to(newsletter).await?;
         Ok(store)
+    }
+
+    /// For whoever must not be kept waiting: calls fail at once, as [`is_passing`] knows, when another process writes to the file (by itself, SQLite
+    /// looks again after 1, 2, 5, 10, … up to 100 milliseconds), and none of them has to tidy the log up, so that somebody has to [`Store::tidy`]. PostgreSQL
+    /// lets several write.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn wait_for_nobody(&self) -> sqlx::Result<()> {
+        if self.is_embedded() {
+            let mut connection = self.connection().await;
+            for setting in ["PRAGMA busy_timeout = 0", "PRAGMA wal_autocheckpoint = 0"] {
+                connection.execute(setting).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves what is in the log of SQLite to where it belongs, as far as nobody is kept waiting.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tidy(&self) -> sqlx::Result<()> {
+        if self.is_embedded() {
+            let mut connection = self.connection().await;
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").await?;
+        }
+        Ok(())
     }
 
     /// Connects anew where the connection is gone: the server was restarted.

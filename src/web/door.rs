@@ -16,8 +16,10 @@ use crate::store::Store;
 const BATCH: usize = 500;
 const QUEUE: usize = 10_000;
 
-/// How long a store that is away for a moment is waited for.
-const TRIES: u32 = 40;
+/// How often the store is tried while somebody else writes to it, which takes a moment, and how often while it is away for longer.
+const MOMENTS: u32 = 200;
+const MOMENT: Duration = Duration::from_millis(1);
+const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Somebody who leaves, and who wants to know when they have.
@@ -55,7 +57,7 @@ async fn attend(
     while leavers.recv_many(&mut batch, BATCH).await > 0 {
         let who: Vec<_> = batch.iter().map(|(who, ip, _)| (*who, Some(*ip))).collect();
         let mut gone = false;
-        for _ in 0..TRIES {
+        for attempt in 0..MOMENTS + TRIES {
             match store.unsubscribe_all(&who, "one-click", wall()).await {
                 Ok(_) => {
                     gone = true;
@@ -63,8 +65,13 @@ async fn attend(
                 }
                 Err(error) => {
                     let error = anyhow::Error::from(error);
+                    let is_passing = crate::store::is_passing(&error);
+                    if is_passing && attempt < MOMENTS {
+                        tokio::time::sleep(MOMENT).await;
+                        continue;
+                    }
                     tracing::warn!("The store does not take that people leave ({error:#}).");
-                    if !crate::store::is_passing(&error) {
+                    if !is_passing {
                         break;
                     }
                     let _ = store.revive().await;

@@ -121,6 +121,24 @@ fn mails(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
+/// Where readers find their pages. Only an address of HTTPS gives mail programs a button to unsubscribe (RFC 8058 3.1).
+fn pages(config: &Config) -> Option<Finding> {
+    let serve = config.serve.as_ref()?;
+    let (url, listen) = (&serve.url, serve.listen);
+    let is_here = matches!(url.host_str(), Some("localhost" | "127.0.0.1"));
+    if url.scheme() == "https" {
+        return Some(Finding::good(
+            "pages",
+            format!("tidings serve has them on {listen}, for {url}"),
+        ));
+    }
+    let says = format!(
+        "{url} is not for readers: with https it is, and mail programs have a button to unsubscribe"
+    );
+    // To try it on this machine is all right.
+    Some(Finding::new("pages", is_here, says))
+}
+
 impl Check {
     pub(super) async fn run(self, config: &Config, path: &Path) -> anyhow::Result<u8> {
         let mut findings = vec![Finding::good(
@@ -159,6 +177,7 @@ impl Check {
             findings.push(Finding::new("schedule", next.is_some(), says));
         }
         findings.extend(mails(config));
+        findings.extend(pages(config));
         findings.extend(
             match Store::open_for_rehearsal(&config.store, &config.newsletter.id).await {
                 Ok(store) => stored(config, &store).await?,
