@@ -229,23 +229,6 @@ impl Store {
             .transpose()?)
     }
 
-    /// The latest `limit` published editions of the archive, the latest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list_latest(&self, limit: u32) -> anyhow::Result<Vec<Edition>> {
-        let mut connection = self.connection().await;
-        let contents: Vec<String> = sqlx::query_scalar(
-            "SELECT content FROM edition WHERE state = 'published' AND indexed = 1 AND cadence <> 'followed'
-             ORDER BY slot DESC, id LIMIT $1",
-        )
-        .bind(i64::from(limit))
-        .fetch_all(&mut *connection)
-        .await?;
-        let editions = contents.iter().map(|content| serde_json::from_str(content));
-        Ok(editions.collect::<Result<_, _>>()?)
-    }
-
     /// The stories of a topic, the latest first: those after the place `after`, each once, as its latest edition shows it.
     ///
     /// # Errors

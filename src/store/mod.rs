@@ -72,7 +72,7 @@ pub use items::Saved;
 pub use ledger::{HEARTBEAT, Inherited, Record, Step, WorkerId};
 pub use letters::{LetterKind, LetterState, PendingLetter};
 pub use person::Person;
-pub use signups::{Confirmed, SignUp};
+pub use signups::{Asked, Confirmed, SignUp};
 pub use subscribers::{Origin, Subscribed};
 
 /// The open store. Clones are not needed: every call borrows it.

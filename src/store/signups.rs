@@ -57,6 +57,46 @@ pub enum Confirmed {
     Never,
 }
 
+/// What a click confirms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A sign-up.
+    SignUp,
+    /// A change of address.
+    Move,
+}
+
+async fn is_open(
+    connection: &mut AnyConnection,
+    asked: Asked,
+    id: i64,
+    since: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let sql = match asked {
+        Asked::SignUp => "SELECT id FROM signup WHERE id = $1 AND requested_at > $2",
+        Asked::Move => "SELECT id FROM address_change WHERE id = $1 AND requested_at > $2",
+    };
+    let found: Option<i64> = sqlx::query_scalar(sql)
+        .bind(id)
+        .bind(since.timestamp())
+        .fetch_optional(connection)
+        .await?;
+    Ok(found.is_some())
+}
+
+/// What a click comes to that confirms nothing now.
+async fn before(
+    connection: &mut AnyConnection,
+    asked: Asked,
+    id: i64,
+    since: DateTime<Utc>,
+) -> anyhow::Result<Confirmed> {
+    Ok(match is_open(connection, asked, id, since).await? {
+        true => Confirmed::Before,
+        false => Confirmed::Never,
+    })
+}
+
 impl Store {
     /// Takes a sign-up, and plans the letter that asks to confirm it. `false` when too many came from its network, of which `per_network` may in an hour:
     /// then nothing is kept. Of one address, a few are kept a day.
@@ -116,19 +156,13 @@ impl Store {
         Ok(true)
     }
 
-    /// What somebody asked for whose click may still confirm it.
+    /// Whether a click may still confirm, or has confirmed, what was asked for after `since`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn is_signup_open(&self, id: i64, since: DateTime<Utc>) -> sqlx::Result<bool> {
+    pub async fn is_open(&self, asked: Asked, id: i64, since: DateTime<Utc>) -> sqlx::Result<bool> {
         let mut connection = self.connection().await;
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM signup WHERE id = $1 AND requested_at > $2")
-                .bind(id)
-                .bind(since.timestamp())
-                .fetch_optional(&mut *connection)
-                .await?;
-        Ok(found.is_some())
+        is_open(&mut connection, asked, id, since).await
     }
 
     /// Makes a subscriber of who signed up after `since`, and puts it on record. They prove that they want it, so what kept their
@@ -156,13 +190,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {
-            let known: Option<i64> =
-                sqlx::query_scalar("SELECT id FROM signup WHERE id = $1 AND requested_at > $2")
-                    .bind(id)
-                    .bind(since.timestamp())
-                    .fetch_optional(&mut *tx)
-                    .await?;
-            return Ok(known.map_or(Confirmed::Never, |_| Confirmed::Before));
+            return before(&mut tx, Asked::SignUp, id, since).await;
         };
         let address = Address::parse(&row.try_get::<String, _>("address")?)?;
         let subscriber: i64 = sqlx::query_scalar(
@@ -283,21 +311,6 @@ impl Store {
         tx.commit().await
     }
 
-    /// Whether a click may still confirm a change of address.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn is_change_open(&self, id: i64, since: DateTime<Utc>) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
-        let found: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM address_change WHERE id = $1 AND requested_at > $2")
-                .bind(id)
-                .bind(since.timestamp())
-                .fetch_optional(&mut *connection)
-                .await?;
-        Ok(found.is_some())
-    }
-
     /// Moves a subscriber to the address that they have proved to be theirs. Where it has a subscription already, that one takes
     /// over what they chose, and the one of the old address ends.
     ///
@@ -323,14 +336,7 @@ impl Store {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {
-            let known: Option<i64> = sqlx::query_scalar(
-                "SELECT id FROM address_change WHERE id = $1 AND requested_at > $2",
-            )
-            .bind(id)
-            .bind(since.timestamp())
-            .fetch_optional(&mut *tx)
-            .await?;
-            return Ok(known.map_or(Confirmed::Never, |_| Confirmed::Before));
+            return before(&mut tx, Asked::Move, id, since).await;
         };
         let mover = SubscriberId(row.try_get("subscriber")?);
         let (address, key): (String, String) =

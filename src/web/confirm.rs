@@ -3,22 +3,15 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::Response;
 
 use super::app::App;
 use super::frame::{Form, Link, Page, message, page};
-use super::guard::{Answer, Ask, Fields, FromHere, refused};
+use super::guard::{Answer, Ask, Fields, FromHere, invalid};
 use super::metrics::Event;
 use super::options::Welcome;
 use crate::model::{Purpose, SubscriberId};
 use crate::render::words;
-use crate::store::{Confirmed, LetterKind};
-
-fn invalid(app: &App, ask: &Ask) -> Response {
-    let words = &words(ask.language).pages.confirm.invalid;
-    refused(app, ask, StatusCode::NOT_FOUND, words)
-}
+use crate::store::{Asked, Confirmed, LetterKind};
 
 /// Asks whether somebody wants the newsletter.
 pub(super) async fn ask(
@@ -31,7 +24,12 @@ pub(super) async fn ask(
     let Some(id) = app.tokens.open(Purpose::Confirm, &token) else {
         return Ok(invalid(&app, &ask));
     };
-    if !app.stores.reader().is_signup_open(id, since).await? {
+    if !app
+        .stores
+        .reader()
+        .is_open(Asked::SignUp, id, since)
+        .await?
+    {
         return Ok(invalid(&app, &ask));
     }
     let action = app.page(&format!("confirm/{token}"));
@@ -109,7 +107,7 @@ pub(super) async fn ask_to_move(
     let Some(id) = app.tokens.open(Purpose::Move, &token) else {
         return Ok(invalid(&app, &ask));
     };
-    if !app.stores.reader().is_change_open(id, since).await? {
+    if !app.stores.reader().is_open(Asked::Move, id, since).await? {
         return Ok(invalid(&app, &ask));
     }
     let action = app.page(&format!("move/{token}"));

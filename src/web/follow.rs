@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
-use axum::response::Response;
 
 use super::app::App;
 use super::frame::{Button, Form, Link, Page, message, page};
-use super::guard::{Answer, Ask, Fields, FromHere, refused};
+use super::guard::{Answer, Ask, Fields, FromHere, invalid};
 use super::metrics::Event;
 use super::preferences::follow_action;
 use super::subscribe::story_key;
@@ -29,11 +27,6 @@ async fn known(
     Ok(title.map(|title| (who, story, title)))
 }
 
-fn unknown(app: &App, ask: &Ask) -> Response {
-    let words = &words(ask.language).pages.confirm.invalid;
-    refused(app, ask, StatusCode::NOT_FOUND, words)
-}
-
 /// Asks whether somebody wants to hear more of a story, and how.
 pub(super) async fn ask(
     State(app): State<Arc<App>>,
@@ -41,7 +34,7 @@ pub(super) async fn ask(
     Path((token, story)): Path<(String, String)>,
 ) -> Answer {
     let Some((who, story, title)) = known(&app, &token, &story).await? else {
-        return Ok(unknown(&app, &ask));
+        return Ok(invalid(&app, &ask));
     };
     let words = &words(ask.language).pages.follow;
     let follows = app.stores.reader().list_follows(who).await?;
@@ -82,7 +75,7 @@ pub(super) async fn follow(
 ) -> Answer {
     let ask = ask.with_form(&app, &fields);
     let Some((who, story, title)) = known(&app, &token, &story).await? else {
-        return Ok(unknown(&app, &ask));
+        return Ok(invalid(&app, &ask));
     };
     let words = &words(ask.language).pages.follow;
     let store = app.stores.writer();

@@ -242,6 +242,12 @@ pub(super) fn refused(
     }
 }
 
+/// For a link that is too old, was never good, or is of somebody who has left.
+pub(super) fn invalid(app: &App, ask: &Ask) -> Response {
+    let words = &crate::render::words(ask.language).pages.confirm.invalid;
+    refused(app, ask, StatusCode::NOT_FOUND, words)
+}
+
 /// There is no such page.
 pub(super) async fn lost(State(app): State<Arc<App>>, ask: Ask) -> Response {
     not_found(&app, &ask)

@@ -92,6 +92,7 @@ pub fn router(app: Arc<App>) -> Router {
         "" => pages,
         path => Router::new()
             .nest(&format!("{path}/"), pages)
+            .route(path, get(subscribe::home))
             .fallback(guard::lost),
     };
     guard::guarded(pages.with_state(app.clone()), app)

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::app::App;
 use super::form::{Choice, Choices, Chosen};
 use super::frame::{Frame, Page, message, page};
-use super::guard::{Answer, Ask, Failure, Fields, FromHere, refused};
+use super::guard::{Answer, Ask, Failure, Fields, FromHere, invalid};
 use super::metrics::Event;
 use crate::model::{
     Address, Consent, ConsentEvent, Length, LocalHour, Preferences, Purpose, Subscriber,
@@ -55,12 +55,6 @@ async fn known(app: &App, token: &str) -> anyhow::Result<Option<(SubscriberId, S
     Ok(known.map(|known| (id, known)))
 }
 
-/// For a link that is no longer good, or whose reader has left.
-fn unknown(app: &App, ask: &Ask) -> axum::response::Response {
-    let words = &words(ask.language).pages.confirm.invalid;
-    refused(app, ask, StatusCode::NOT_FOUND, words)
-}
-
 /// Shows what a subscriber has chosen.
 pub(super) async fn show(
     State(app): State<Arc<App>>,
@@ -68,7 +62,7 @@ pub(super) async fn show(
     Path(token): Path<String>,
 ) -> Answer {
     let Some((id, known)) = known(&app, &token).await? else {
-        return Ok(unknown(&app, &ask));
+        return Ok(invalid(&app, &ask));
     };
     Ok(page(show_with(&app, &ask, id, &known, "", "").await?))
 }
@@ -162,7 +156,7 @@ pub(super) async fn save(
 ) -> Answer {
     let ask = ask.with_form(&app, &fields);
     let Some((id, mut known)) = known(&app, &token).await? else {
-        return Ok(unknown(&app, &ask));
+        return Ok(invalid(&app, &ask));
     };
     let pages = &words(ask.language).pages;
     let Some(chosen) = read(&app, &ask, &fields, &known) else {
@@ -185,7 +179,7 @@ pub(super) async fn save(
     };
     let store = app.stores.writer();
     if !store.update_preferences(id, &chosen, entry).await? {
-        return Ok(unknown(&app, &ask));
+        return Ok(invalid(&app, &ask));
     }
     app.metrics.note(Event::Chosen);
     known.profile.cadence = chosen.cadence;
@@ -251,7 +245,7 @@ pub(super) async fn change_address(
 ) -> Answer {
     let ask = ask.with_form(&app, &fields);
     let Some((id, known)) = known(&app, &token).await? else {
-        return Ok(unknown(&app, &ask));
+        return Ok(invalid(&app, &ask));
     };
     let pages = &words(ask.language).pages;
     let written = fields.get("address").unwrap_or_default();

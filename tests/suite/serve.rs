@@ -601,3 +601,35 @@ fn a_socket_that_systemd_has_opened_is_taken() {
     process.kill().unwrap();
     process.wait().unwrap();
 }
+
+#[test]
+fn pages_below_a_path_send_what_is_due_without_cron() {
+    let pages = Pages::start_below("news");
+    pages.get(pages.url.trim_end_matches('/')).expect(200);
+    let anna = pages.subscriber("anna@example.org");
+    assert!(
+        anna.preferences.contains("/news/p/"),
+        "{}",
+        anna.preferences
+    );
+    pages
+        .post(&anna.preferences, &[("length", "headlines")])
+        .expect(200);
+    let next = crate::support::rss("Kurier", &[("KI am nächsten Tag", "Ein Satz darüber.")]);
+    std::fs::write(
+        pages.project.path("feed.xml"),
+        next.replace("Fri, 20", "Sat, 21"),
+    )
+    .unwrap();
+    pages
+        .project
+        .edit_config("now = \"2026-11-20T07:05", "now = \"2026-11-21T07:05");
+    let mut pages = pages;
+    pages.restart();
+    pages.smtp.wait_for(3);
+    let digest = pages.letter_text("anna@example.org");
+    assert!(
+        digest.contains("KI am nächsten Tag") && !digest.contains("Ein Satz darüber"),
+        "{digest}"
+    );
+}

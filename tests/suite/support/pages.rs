@@ -89,6 +89,19 @@ impl Pages {
         })
     }
 
+    /// The pages below a path, sending what is due by themselves.
+    pub(crate) fn start_below(path: &str) -> Self {
+        let mut pages = Self::start("send_every = \"1s\"");
+        let url = pages.url.clone();
+        pages.project.edit_config(
+            &format!("url = \"{url}\""),
+            &format!("url = \"{url}{path}\""),
+        );
+        pages.url = format!("{url}{path}/");
+        pages.restart();
+        pages
+    }
+
     fn with(more: &str, delivery: &str, smtp: Smtp) -> Self {
         let port = free_port();
         let config = newsletter().replace("Prüfstück & Söhne", "Der <b>Bote</b>")
