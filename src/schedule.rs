@@ -4,7 +4,7 @@
 //! one edition. Daylight-saving changes follow Vixie cron, which croner implements: a fixed time inside
 //! the gap ticks right after it, a fixed time inside the overlap ticks once.
 
-use chrono::{DateTime, Days, TimeDelta, Timelike as _, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 use crate::model::{Cadence, LocalHour, Window};
@@ -97,23 +97,17 @@ pub fn next_slot(cadence: &Cadence, timezone: Tz, now: DateTime<Utc>) -> Option<
     Some(next.with_timezone(&Utc))
 }
 
-/// The first moment at or after `at` that is in that hour of somebody's day. Where clocks skip the hour, it is the one after it.
-pub fn next_hour(local: LocalHour, at: DateTime<Utc>) -> DateTime<Utc> {
+/// The first moment at or after `at` from which on mail may come that day: in that hour, or at once when it is over. Where clocks skip the
+/// hour, it is the one after it.
+pub fn from_hour(local: LocalHour, at: DateTime<Utc>) -> DateTime<Utc> {
     let here = at.with_timezone(&local.timezone);
-    if here.hour() == u32::from(local.hour) {
-        return at;
-    }
-    let today = here.date_naive();
-    let later = (0..3).filter_map(|days| today.checked_add_days(Days::new(days)));
-    let moments = later.filter_map(|day| {
-        let start = day.and_hms_opt(u32::from(local.hour), 0, 0)?;
-        let skipped = || start.checked_add_signed(TimeDelta::hours(1));
-        let found = start.and_local_timezone(local.timezone).earliest();
-        let found = found.or_else(|| skipped()?.and_local_timezone(local.timezone).earliest());
-        Some(found?.to_utc())
+    let start = here.date_naive().and_hms_opt(u32::from(local.hour), 0, 0);
+    let begins = start.and_then(|start| {
+        let skipped = start.checked_add_signed(TimeDelta::hours(1))?;
+        let there = |moment: NaiveDateTime| moment.and_local_timezone(local.timezone).earliest();
+        there(start).or_else(|| there(skipped))
     });
-    let mut moments = moments;
-    moments.find(|moment| *moment > at).unwrap_or(at)
+    begins.map_or(at, |begins| begins.to_utc().max(at))
 }
 
 #[derive(Clone, Copy)]
@@ -163,6 +157,29 @@ mod tests {
     }
 
     const BERLIN: Tz = chrono_tz::Europe::Berlin;
+
+    #[test]
+    fn mail_waits_for_an_hour_of_the_same_day_and_not_for_one_that_is_over() {
+        let berlin = |hour| LocalHour {
+            hour,
+            timezone: chrono_tz::Europe::Berlin,
+        };
+        let edition = at("2026-11-20T07:00:00+01:00");
+        assert_eq!(from_hour(berlin(6), edition), edition);
+        assert_eq!(from_hour(berlin(7), edition), edition);
+        assert_eq!(
+            from_hour(berlin(18), edition),
+            at("2026-11-20T18:00:00+01:00")
+        );
+        let there = LocalHour {
+            hour: 6,
+            timezone: chrono_tz::America::New_York,
+        };
+        assert_eq!(from_hour(there, edition), at("2026-11-20T06:00:00-05:00"));
+        // The night in which there is no half past two.
+        let night = at("2027-03-28T00:30:00+01:00");
+        assert_eq!(from_hour(berlin(2), night), at("2027-03-28T03:00:00+02:00"));
+    }
 
     #[test]
     fn the_first_edition_covers_the_time_since_the_previous_tick() {

@@ -1,5 +1,6 @@
 //! `tidings serve`: the pages for readers, and the letters that belong to them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use clap::Args;
 use tokio::sync::watch;
 
 use super::line::{self, WayOut};
+use super::lock::{self, Asked};
 use super::terminal;
 use crate::config::Config;
 use crate::web::{self, App, Clock, Post, Stores};
@@ -54,7 +56,19 @@ impl Serve {
                 listener.local_addr()?
             );
         }
+        let metrics = match metrics {
+            Some(address) => Some(web::listen_for_metrics(address).await?),
+            None => None,
+        };
+        // Of several that serve one file, the first sends letters. (With PostgreSQL, its own locks say who does.)
+        let lock = config.store.file().map(|file| {
+            let beside = PathBuf::from(format!("{}.letters", file.display()));
+            lock::ask(&beside, line::wall())
+        });
+        let lock = lock.transpose()?;
+        let may_post = !matches!(lock, Some(Asked::Theirs { .. }));
         let post = Arc::new(Post {
+            may_post,
             app: app.clone(),
             mailer: way.mailer,
             sender: way.sender,
@@ -65,8 +79,8 @@ impl Serve {
         let indexing = tokio::spawn(index(config, app.clone(), stop.clone()));
         let pages = web::serve(listener, web::router(app.clone()), stop.clone());
         match metrics {
-            Some(address) => {
-                let metrics = web::serve_metrics(app, address, stop);
+            Some(listener) => {
+                let metrics = web::serve_metrics(app, listener, stop);
                 tokio::try_join!(pages, metrics)?;
             }
             None => pages.await?,

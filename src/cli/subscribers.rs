@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -274,7 +274,16 @@ async fn for_each(
 impl Export {
     async fn run(self, store: &Store) -> anyhow::Result<u8> {
         let person = self.what.as_ref().and_then(|what| what.to_str());
-        if let Some(address) = person.and_then(|text| Address::parse(text).ok()) {
+        if let Some(person) = person.filter(|text| text.contains('@') && !text.contains('/')) {
+            let address = match Address::parse(person) {
+                Ok(address) => address,
+                Err(what) => {
+                    eprintln!(
+                        "“{person}” is no address: {what}. A file of that name is ./{person}."
+                    );
+                    return Ok(super::USAGE);
+                }
+            };
             let Some(person) = store.export_person(&address).await? else {
                 eprintln!("Nothing is known of that address.");
                 return Ok(super::FAILED);
@@ -284,15 +293,28 @@ impl Export {
         }
         let output: Box<dyn io::Write> = match &self.what {
             Some(path) => Box::new(
-                File::create(path).with_context(|| format!("creating {}", path.display()))?,
+                private_file(path).with_context(|| format!("creating {}", path.display()))?,
             ),
             None => Box::new(io::stdout().lock()),
         };
         let mut writer = CsvWriter::new(output);
-        for_each(store, |subscriber| Ok(writer.write(subscriber)?)).await?;
+        let written = for_each(store, |subscriber| Ok(writer.write(subscriber)?)).await?;
         writer.finish()?;
+        if let Some(path) = &self.what {
+            let who = count(written, "subscriber", "subscribers");
+            println!("Wrote {who} to {}.", path.display());
+        }
         Ok(super::DONE)
     }
+}
+
+/// A file that only its owner can read: it is about people.
+fn private_file(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// A subscriber in `--json`.

@@ -45,6 +45,7 @@ pub(super) fn serve(mut table: Table<'_, '_>, home: Language) -> Option<ServeOpt
     };
     let listen = table.parsed("listen", hint, socket);
     let metrics = table.parsed("metrics", hint, socket);
+    let says_proxies = table.get("trusted_proxies").is_some();
     let mut trusted_proxies = Vec::new();
     for (text, span) in table.texts("trusted_proxies") {
         match network(&text) {
@@ -94,9 +95,14 @@ pub(super) fn serve(mut table: Table<'_, '_>, home: Language) -> Option<ServeOpt
     let per_network = table.number("sign_ups_per_network", 1..1_000_001);
     let send_every = table.duration("send_every");
     table.done();
+    let listen = listen.unwrap_or_else(|| LISTEN.into());
+    if !says_proxies && listen.ip().is_loopback() {
+        // Whom nobody but this machine can reach, a proxy on it is in front of.
+        trusted_proxies.extend(["127.0.0.0/8", "::1"].into_iter().filter_map(network));
+    }
     Some(ServeOptions {
         url: url?,
-        listen: listen.unwrap_or_else(|| LISTEN.into()),
+        listen,
         metrics,
         trusted_proxies,
         archive: archive.unwrap_or_default(),

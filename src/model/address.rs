@@ -89,6 +89,25 @@ impl Address {
     }
 }
 
+impl Address {
+    /// The form under which addresses count that lead to one mailbox: without a tag (`anna+news@`), and at Gmail without full stops. It is for limits
+    /// only; at some hosts a plus sign is part of a name.
+    pub fn mailbox(&self) -> String {
+        let key = self.key();
+        let (local, domain) = key.rsplit_once('@').unwrap_or((&key, ""));
+        let plain = local.split('+').next().unwrap_or(local);
+        let domain = if domain == "googlemail.com" {
+            "gmail.com"
+        } else {
+            domain
+        };
+        match domain {
+            "gmail.com" => format!("{}@{domain}", plain.replace('.', "")),
+            _ => format!("{plain}@{domain}"),
+        }
+    }
+}
+
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address(…@{})", self.domain())
@@ -150,6 +169,14 @@ mod tests {
             Address::parse("Anna@Example.org").unwrap().key(),
             "anna@example.org"
         );
+    }
+
+    #[test]
+    fn tags_and_full_stops_make_no_other_mailbox() {
+        let mailbox = |text: &str| Address::parse(text).unwrap().mailbox();
+        assert_eq!(mailbox("Anna+news@example.org"), "anna@example.org");
+        assert_eq!(mailbox("a.n.na+x@googlemail.com"), "anna@gmail.com");
+        assert_ne!(mailbox("a.nna@example.org"), "anna@example.org");
     }
 
     #[test]

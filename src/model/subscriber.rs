@@ -55,8 +55,10 @@ pub struct Subscriber {
     pub confirmed_at: Option<DateTime<Utc>>,
     /// How much of an edition they want.
     pub length: Length,
-    /// From which hour on their mail may come; at once without one.
-    pub hour: Option<LocalHour>,
+    /// From which hour of their day on mail may come, from 0 to 23; at once without one.
+    pub hour: Option<u8>,
+    /// Where their days begin; the newsletter's time zone without it.
+    pub timezone: Option<chrono_tz::Tz>,
     /// Until when they get nothing.
     pub paused_until: Option<DateTime<Utc>>,
     /// When they left.
@@ -121,7 +123,9 @@ pub struct Preferences {
     /// How much of it.
     pub length: Length,
     /// From which hour on.
-    pub hour: Option<LocalHour>,
+    pub hour: Option<u8>,
+    /// Where.
+    pub timezone: Option<chrono_tz::Tz>,
     /// Not before.
     pub paused_until: Option<DateTime<Utc>>,
 }
@@ -135,6 +139,7 @@ impl Subscriber {
             topics: self.profile.topics.clone(),
             length: self.length,
             hour: self.hour,
+            timezone: self.timezone,
             paused_until: self.paused_until,
         }
     }

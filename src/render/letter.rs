@@ -120,6 +120,17 @@ pub fn moving(
     finished(theme, words, words.pages.moving.subject, mail, &letter)
 }
 
+/// The mail to the old address of a subscriber who reads `language`: their mail goes to another one.
+///
+/// # Errors
+/// When a template fails, which only a publisher's own can.
+pub fn moved(newsletter: &Newsletter, theme: &Theme, language: Language) -> anyhow::Result<Letter> {
+    let words = words(language);
+    let letter = begun(&words.pages.moved, words, newsletter);
+    let mail = Mail::new(newsletter, language);
+    finished(theme, words, words.pages.moved.subject, mail, &letter)
+}
+
 /// The mail to somebody who has confirmed and reads `language`. `next` is when the next edition comes, `unsubscribe` the
 /// link that ends it all.
 ///

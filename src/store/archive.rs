@@ -163,22 +163,25 @@ impl Store {
         Ok(())
     }
 
-    /// Published editions of all cadences from before `before`, the latest first.
+    /// Published editions of all cadences that were due up to `until`, the latest first: those after the place of `after`, which several may
+    /// share with a moment.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn list_archive(
         &self,
-        before: DateTime<Utc>,
+        until: DateTime<Utc>,
+        after: Option<&EditionId>,
         limit: u32,
     ) -> anyhow::Result<Found<EditionLine>> {
         let mut connection = self.connection().await;
         let rows = sqlx::query(
             "SELECT id, cadence, slot FROM edition WHERE state = 'published' AND indexed = 1 AND cadence <> 'followed'
-             AND slot < $1 ORDER BY slot DESC, id LIMIT $2",
+             AND (slot < $1 OR slot = $1 AND id > $3) ORDER BY slot DESC, id LIMIT $2",
         )
-        .bind(before.timestamp())
+        .bind(until.timestamp())
         .bind(i64::from(limit) + 1)
+        .bind(after.map_or("", EditionId::as_str))
         .fetch_all(&mut *connection)
         .await?;
         let mut editions = Vec::with_capacity(rows.len());

@@ -53,7 +53,7 @@ impl Store {
         let mut connection = self.connection().await;
         let mut counted = [Vec::new(), Vec::new()];
         let states = [
-            "SELECT state, COUNT(*) AS n FROM subscriber GROUP BY state ORDER BY state",
+            "SELECT state, COUNT(*) AS n FROM subscriber WHERE address_key NOT LIKE 'erased:%' GROUP BY state ORDER BY state",
             "SELECT state, COUNT(*) AS n FROM delivery WHERE state IN ('pending', 'deferred', 'leased')
              GROUP BY state ORDER BY state",
         ];

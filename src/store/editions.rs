@@ -258,7 +258,7 @@ async fn hold_until_their_hour(
             hour: number,
             timezone,
         };
-        let due = schedule::next_hour(local, wall);
+        let due = schedule::from_hour(local, wall);
         if due <= wall {
             continue;
         }

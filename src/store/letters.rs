@@ -1,4 +1,5 @@
-//! Letters: mails to one person that are no edition, planned in the same transaction as what they are about.
+//! Letters: mails to one person that are no edition, planned in the same transaction as what they are about, but for the goodbye, without which
+//! nothing is lost.
 //!
 //! A letter is begun on the disk before it goes out. One that was begun and not recorded, because the process died, is not sent again:
 //! nobody gets two of them.
@@ -6,8 +7,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row as _};
 
-use super::Store;
-use crate::model::{Address, ItemKey, Language, SubscriberId};
+use super::{Store, fresh_number};
+use crate::model::{Address, CadenceId, ItemKey, Language, SubscriberId};
 
 /// In what time an address gets at most one letter that anybody could have asked for.
 const ONCE_IN: TimeDelta = TimeDelta::hours(24);
@@ -27,6 +28,8 @@ pub enum LetterKind {
     Known,
     /// Asks a subscriber whether a new address is theirs.
     Move,
+    /// Tells the old mailbox of a subscriber that their mail goes to another one.
+    Moved,
     /// Greets somebody who has confirmed.
     Welcome,
     /// Tells somebody who left by mail that they have.
@@ -34,10 +37,11 @@ pub enum LetterKind {
 }
 
 impl LetterKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Confirmation,
         Self::Known,
         Self::Move,
+        Self::Moved,
         Self::Welcome,
         Self::Goodbye,
     ];
@@ -48,6 +52,7 @@ impl LetterKind {
             Self::Confirmation => "confirmation",
             Self::Known => "known",
             Self::Move => "move",
+            Self::Moved => "moved",
             Self::Welcome => "welcome",
             Self::Goodbye => "goodbye",
         }
@@ -95,6 +100,8 @@ pub struct PendingLetter {
     pub attempts: i64,
     /// A story that its reader wanted to follow.
     pub follow: Option<ItemKey>,
+    /// Their cadence, while they are subscribed.
+    pub cadence: Option<CadenceId>,
 }
 
 impl Store {
@@ -121,34 +128,6 @@ impl Store {
         Ok(())
     }
 
-    /// Plans the latest edition of their cadence from before `newest` for somebody who has just come, if it is not older than what is still news. It
-    /// goes out as any other. `wall` is the real time.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn deliver_latest(
-        &self,
-        subscriber: SubscriberId,
-        newest: DateTime<Utc>,
-        wall: DateTime<Utc>,
-    ) -> sqlx::Result<()> {
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        sqlx::query(
-            "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
-             SELECT e.id, s.id, $2, 0 FROM edition e JOIN subscriber s ON s.cadence = e.cadence
-             WHERE s.id = $1 AND s.state = 'confirmed' AND e.state = 'published' AND e.slot <= $3 AND e.slot > $4
-             ORDER BY e.slot DESC LIMIT 1 ON CONFLICT DO NOTHING",
-        )
-        .bind(subscriber.0)
-        .bind(wall.timestamp())
-        .bind(newest.timestamp())
-        .bind((newest - NEWS).timestamp())
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await
-    }
-
     pub(super) async fn plan_letter(
         &self,
         tx: &mut AnyConnection,
@@ -157,10 +136,10 @@ impl Store {
         address: &Address,
         language: Language,
         now: DateTime<Utc>,
-    ) -> sqlx::Result<()> {
+    ) -> anyhow::Result<()> {
         sqlx::query(
-            "INSERT INTO letter (kind, about, address, address_key, language, created_at, due_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $6)",
+            "INSERT INTO letter (kind, about, address, address_key, language, created_at, due_at, id, mailbox)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
         )
         .bind(kind.word())
         .bind(about)
@@ -168,6 +147,8 @@ impl Store {
         .bind(address.key())
         .bind(language.tag())
         .bind(now.timestamp())
+        .bind(fresh_number()?)
+        .bind(address.mailbox())
         .execute(tx)
         .await?;
         Ok(())
@@ -212,7 +193,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let rows = sqlx::query(
-            "SELECT l.*, s.id AS subscriber, s.state AS subscribed FROM letter l
+            "SELECT l.*, s.id AS subscriber, s.state AS subscribed, s.cadence FROM letter l
              LEFT JOIN subscriber s ON s.address_key = l.address_key
              WHERE l.state = 'pending' AND l.due_at <= $1 ORDER BY l.due_at, l.id LIMIT $2",
         )
@@ -228,10 +209,12 @@ impl Store {
             let mut kind = kind.unwrap_or(LetterKind::Confirmation);
             let subscribed: Option<String> = row.try_get("subscribed")?;
             let (about, mut follow) = (row.try_get("about")?, None);
-            if kind == LetterKind::Confirmation {
-                if subscribed.as_deref() == Some("confirmed") {
-                    kind = LetterKind::Known;
-                }
+            let is_subscribed = subscribed.as_deref() == Some("confirmed");
+            if matches!(kind, LetterKind::Confirmation | LetterKind::Known) {
+                kind = match is_subscribed {
+                    true => LetterKind::Known,
+                    false => LetterKind::Confirmation,
+                };
                 let wanted: Option<Option<String>> =
                     sqlx::query_scalar("SELECT follow FROM signup WHERE id = $1")
                         .bind(about)
@@ -239,13 +222,19 @@ impl Store {
                         .await?;
                 follow = wanted.flatten().map(ItemKey::from_stored);
             }
-            // Who has clicked on a link that came there proves that it works; anybody can ask for the others.
+            if kind == LetterKind::Welcome && !is_subscribed {
+                record(&mut tx, id, "dropped", now, now, None).await?;
+                continue;
+            }
+            // Anybody can ask for these, so one a day is enough; but one that was answered with a click was wanted.
             let begun = sqlx::query(
                 "UPDATE letter SET state = 'begun', kind = $2, attempts = attempts + 1, ended_at = $3 WHERE id = $1
                  AND NOT ($4 = 1 AND (
-                    EXISTS (SELECT 1 FROM letter o WHERE o.address_key = letter.address_key AND o.id <> letter.id
+                    EXISTS (SELECT 1 FROM letter o WHERE o.mailbox = letter.mailbox AND o.id <> letter.id
                             AND o.kind IN ('confirmation', 'known', 'move')
-                            AND o.state IN ('begun', 'sent', 'unknown') AND o.ended_at > $5)
+                            AND o.state IN ('begun', 'sent', 'unknown') AND o.ended_at > $5
+                            AND NOT EXISTS (SELECT 1 FROM signup g WHERE g.id = o.about AND g.confirmed_at IS NOT NULL)
+                            AND NOT EXISTS (SELECT 1 FROM address_change g WHERE g.id = o.about AND g.confirmed_at IS NOT NULL))
                     OR EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = letter.address_key AND x.reason = 'complaint')))",
             )
             .bind(id)
@@ -271,6 +260,10 @@ impl Store {
                 created_at: super::time(row, "created_at")?,
                 attempts: row.try_get::<i64, _>("attempts")? + 1,
                 follow,
+                cadence: row
+                    .try_get::<Option<String>, _>("cadence")?
+                    .filter(|_| is_subscribed)
+                    .map(CadenceId),
             });
         }
         tx.commit().await?;
@@ -299,6 +292,29 @@ impl Store {
         record(&mut tx, id, word, due, now, answer.map(String::as_str)).await?;
         tx.commit().await
     }
+}
+
+/// Plans the latest edition of their cadence from before `newest` for somebody who has just come, if it is still news. It goes out as any other.
+/// `wall` is the real time.
+pub(super) async fn plan_latest(
+    tx: &mut AnyConnection,
+    subscriber: SubscriberId,
+    newest: DateTime<Utc>,
+    wall: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
+         SELECT e.id, s.id, $2, 0 FROM edition e JOIN subscriber s ON s.cadence = e.cadence
+         WHERE s.id = $1 AND s.state = 'confirmed' AND e.state = 'published' AND e.slot <= $3 AND e.slot > $4
+         ORDER BY e.slot DESC LIMIT 1 ON CONFLICT DO NOTHING",
+    )
+    .bind(subscriber.0)
+    .bind(wall.timestamp())
+    .bind(newest.timestamp())
+    .bind((newest - NEWS).timestamp())
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 async fn record(

@@ -72,7 +72,7 @@ pub use items::Saved;
 pub use ledger::{HEARTBEAT, Inherited, Record, Step, WorkerId};
 pub use letters::{LetterKind, LetterState, PendingLetter};
 pub use person::Person;
-pub use signups::{Asked, Confirmed, SignUp};
+pub use signups::{Asked, Click, Confirmed, Greeting, SignUp};
 pub use subscribers::{Origin, Subscribed};
 
 /// The open store. Clones are not needed: every call borrows it.
@@ -325,6 +325,16 @@ fn random() -> anyhow::Result<[u8; 32]> {
     getrandom::fill(&mut bytes)
         .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
     Ok(bytes)
+}
+
+/// A number for something that links are sealed for: none is given twice.
+fn fresh_number() -> anyhow::Result<i64> {
+    let bytes = random()?;
+    let number = bytes
+        .first_chunk()
+        .map_or(1, |bytes| i64::from_le_bytes(*bytes));
+    // Not more than JSON readers keep of a number.
+    Ok((number & ((1 << 53) - 1)).max(1))
 }
 
 /// The secret called `name`, made where there is none.

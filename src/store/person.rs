@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{ERASURE_KEY, Store, optional_time, secret, time};
-use crate::model::{Address, Follow, Language, LocalHour, Subscriber, SubscriberId};
+use crate::model::{Address, Follow, Language, Subscriber, SubscriberId};
 
 /// All that is known of one person.
 #[derive(Debug, Clone, Serialize)]
@@ -65,14 +65,16 @@ pub struct ConsentLine {
     pub details: Option<serde_json::Value>,
 }
 
-/// A sign-up.
+/// A sign-up, which nobody has confirmed or which has been.
 #[derive(Debug, Clone, Serialize)]
 pub struct SignUpLine {
     pub cadence: String,
     pub language: String,
-    pub topics: String,
+    pub topics: Vec<String>,
+    pub follow: Option<String>,
     pub ip: String,
     pub form: String,
+    pub text_sha256: String,
     pub requested_at: DateTime<Utc>,
     pub confirmed_at: Option<DateTime<Utc>>,
 }
@@ -109,7 +111,9 @@ pub struct BounceLine {
 #[derive(Debug, Clone, Serialize)]
 pub struct LetterLine {
     pub kind: String,
+    pub address: String,
     pub state: String,
+    pub answer: Option<String>,
     pub created_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
 }
@@ -128,7 +132,24 @@ impl Store {
                 .bind(&key)
                 .fetch_optional(&mut *connection)
                 .await?;
-        // Nobody has this number.
+        // Who has moved is known by the hash of where they were. Nobody has the number 0.
+        let number = match number {
+            Some(number) => Some(number),
+            None => {
+                let secret: Option<String> =
+                    sqlx::query_scalar("SELECT value FROM setting WHERE key = $1")
+                        .bind(ERASURE_KEY)
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                match secret {
+                    Some(_) => {
+                        let hash = self.erasure_hash(connection, &key).await?;
+                        former(connection, &hash).await?
+                    }
+                    None => None,
+                }
+            }
+        };
         let id = SubscriberId(number.unwrap_or(0));
         let subscriber = self.subscriber_in(connection, id).await?;
         let lines = rows(
@@ -156,17 +177,19 @@ impl Store {
             .fetch_all(&mut *connection)
             .await?;
         let sign_ups = lines.iter().map(|row| {
-            Ok(SignUpLine {
+            anyhow::Ok(SignUpLine {
                 cadence: row.try_get("cadence")?,
                 language: row.try_get("language")?,
-                topics: row.try_get("topics")?,
+                topics: serde_json::from_str(row.try_get("topics")?)?,
+                follow: row.try_get("follow")?,
                 ip: row.try_get("ip")?,
                 form: row.try_get("form")?,
+                text_sha256: row.try_get("consent")?,
                 requested_at: time(row, "requested_at")?,
                 confirmed_at: optional_time(row, "confirmed_at")?,
             })
         });
-        let sign_ups = sign_ups.collect::<sqlx::Result<Vec<_>>>()?;
+        let sign_ups = sign_ups.collect::<anyhow::Result<Vec<_>>>()?;
         let changes = "SELECT * FROM address_change WHERE subscriber = $1 ORDER BY id";
         let lines = rows(connection, changes, id).await?;
         let address_changes = lines.iter().map(|row| {
@@ -208,7 +231,9 @@ impl Store {
         let letters = lines.iter().map(|row| {
             Ok(LetterLine {
                 kind: row.try_get("kind")?,
+                address: row.try_get("address")?,
                 state: row.try_get("state")?,
+                answer: row.try_get("answer")?,
                 created_at: time(row, "created_at")?,
                 ended_at: optional_time(row, "ended_at")?,
             })
@@ -257,6 +282,10 @@ impl Store {
         let mut deleted = 0;
         let of_subscriber = "(SELECT id FROM subscriber WHERE address_key = $1)";
         for sql in [
+            format!(
+                "DELETE FROM letter WHERE kind = 'move' AND about IN
+                    (SELECT id FROM address_change WHERE subscriber IN {of_subscriber})"
+            ),
             format!("DELETE FROM delivery WHERE subscriber IN {of_subscriber}"),
             format!("DELETE FROM bounce WHERE subscriber IN {of_subscriber}"),
             format!("DELETE FROM follow WHERE subscriber IN {of_subscriber}"),
@@ -265,7 +294,12 @@ impl Store {
             ),
             format!("DELETE FROM consent WHERE subscriber IN {of_subscriber}"),
             format!("DELETE FROM subscriber_topic WHERE subscriber IN {of_subscriber}"),
-            "DELETE FROM subscriber WHERE address_key = $1".to_owned(),
+            // The number stays taken: links that are sealed for it must not lead to somebody else.
+            "UPDATE subscriber SET address = '', address_key = 'erased:' || id, name = '', state = 'unsubscribed',
+                    token = 'erased:' || id, cadence = '', language = NULL, created_at = 0, confirmed_at = NULL, left_at = NULL,
+                    length = 'full', send_hour = NULL, timezone = NULL, paused_until = NULL
+                 WHERE address_key = $1"
+                .to_owned(),
             "DELETE FROM signup WHERE address_key = $1".to_owned(),
             "DELETE FROM letter WHERE address_key = $1".to_owned(),
             "DELETE FROM suppression WHERE address_key = $1".to_owned(),
@@ -286,7 +320,12 @@ impl Store {
         Ok(deleted > 0)
     }
 
-    async fn erasure_hash(&self, tx: &mut AnyConnection, key: &str) -> anyhow::Result<String> {
+    /// What is left of an address in the log, and when it is erased.
+    pub(super) async fn erasure_hash(
+        &self,
+        tx: &mut AnyConnection,
+        key: &str,
+    ) -> anyhow::Result<String> {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, &secret(tx, ERASURE_KEY).await?);
         Ok(hash(&secret, key))
     }
@@ -345,6 +384,14 @@ fn hash(secret: &hmac::Key, key: &str) -> String {
         .collect()
 }
 
+/// Who had the address of that hash before they moved.
+async fn former(connection: &mut AnyConnection, hash: &str) -> sqlx::Result<Option<i64>> {
+    sqlx::query_scalar("SELECT subscriber FROM consent WHERE event = 'moved' AND details LIKE $1 ORDER BY id DESC LIMIT 1")
+        .bind(format!("%\"from_hmac\":\"{hash}\"%"))
+        .fetch_optional(connection)
+        .await
+}
+
 async fn rows(
     connection: &mut AnyConnection,
     sql: &'static str,
@@ -363,8 +410,8 @@ impl From<Subscriber> for Subscription {
             language: profile.language.map(Language::tag),
             topics: profile.topics.iter().map(ToString::to_string).collect(),
             length: known.length.word(),
-            hour: known.hour.map(|LocalHour { hour, .. }| hour),
-            timezone: known.hour.map(|LocalHour { timezone, .. }| timezone.name()),
+            hour: known.hour,
+            timezone: known.timezone.map(chrono_tz::Tz::name),
             paused_until: known.paused_until,
             created_at: known.created_at,
             confirmed_at: known.confirmed_at,

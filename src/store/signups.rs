@@ -11,8 +11,9 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
+use super::letters::plan_latest;
 use super::subscribers::{new_token, subscribers};
-use super::{LetterKind, Origin, Store, time};
+use super::{LetterKind, Origin, Store, fresh_number, time};
 use crate::model::{
     Address, CadenceId, Consent, ConsentEvent, ItemKey, Language, Preferences, Subscriber,
     SubscriberId, SubscriberState, TopicId, consent_hash,
@@ -44,6 +45,32 @@ pub struct SignUp {
     pub form: String,
     /// What they agree to.
     pub consent: String,
+}
+
+/// A click on a button that confirms something.
+#[derive(Debug, Clone, Copy)]
+pub struct Click<'a> {
+    /// The number that its link is sealed for.
+    pub id: i64,
+    /// What was asked for before is too old.
+    pub since: DateTime<Utc>,
+    /// From where.
+    pub ip: IpAddr,
+    /// On which page.
+    pub form: &'a str,
+    /// When.
+    pub now: DateTime<Utc>,
+}
+
+/// What newcomers get, planned together with their subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Greeting {
+    /// A letter.
+    pub letter: bool,
+    /// The latest edition.
+    pub edition: bool,
+    /// The time that editions go by.
+    pub now: DateTime<Utc>,
 }
 
 /// What came of a click that confirms.
@@ -108,7 +135,7 @@ impl Store {
         signup: &SignUp,
         per_network: u32,
         now: DateTime<Utc>,
-    ) -> sqlx::Result<bool> {
+    ) -> anyhow::Result<bool> {
         let network = network_of(signup.ip);
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
@@ -122,9 +149,9 @@ impl Store {
         if from_there >= i64::from(per_network) {
             return Ok(false);
         }
-        let sql = format!("{count} address_key = $1 AND requested_at > $2");
+        let sql = format!("{count} mailbox = $1 AND requested_at > $2");
         let of_it: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
-            .bind(signup.address.key())
+            .bind(signup.address.mailbox())
             .bind((now - ADDRESS_SPAN).timestamp())
             .fetch_one(&mut *tx)
             .await?;
@@ -132,12 +159,15 @@ impl Store {
             return Ok(true);
         }
         self.keep_text(&mut tx, &signup.consent).await?;
-        let id: i64 = sqlx::query_scalar(
-            "INSERT INTO signup (address, address_key, cadence, language, topics, follow, ip, network, form, consent, requested_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
+        let id = fresh_number()?;
+        sqlx::query(
+            "INSERT INTO signup (id, address, address_key, mailbox, cadence, language, topics, follow, ip, network, form, consent, requested_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
+        .bind(id)
         .bind(signup.address.as_str())
         .bind(signup.address.key())
+        .bind(signup.address.mailbox())
         .bind(signup.cadence.as_str())
         .bind(signup.language.tag())
         .bind(json!(signup.topics).to_string())
@@ -147,7 +177,7 @@ impl Store {
         .bind(&signup.form)
         .bind(consent_hash(&signup.consent))
         .bind(now.timestamp())
-        .fetch_one(&mut *tx)
+        .execute(&mut *tx)
         .await?;
         let (kind, address) = (LetterKind::Confirmation, &signup.address);
         self.plan_letter(&mut tx, kind, id, address, signup.language, now)
@@ -172,12 +202,16 @@ impl Store {
     /// When the database fails; nothing is confirmed then.
     pub async fn confirm_signup(
         &self,
-        id: i64,
-        since: DateTime<Utc>,
-        ip: IpAddr,
-        form: &str,
-        now: DateTime<Utc>,
+        click: Click<'_>,
+        greeting: Greeting,
     ) -> anyhow::Result<Confirmed> {
+        let Click {
+            id,
+            since,
+            ip,
+            form,
+            now,
+        } = click;
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
         // Locked by the write, so that two clicks are one.
@@ -192,6 +226,16 @@ impl Store {
         let Some(row) = row else {
             return before(&mut tx, Asked::SignUp, id, since).await;
         };
+        // Whoever has asked again meanwhile has changed their mind about what they want, and has got no other letter.
+        let latest = sqlx::query(
+            "SELECT * FROM signup WHERE address_key = $1 AND confirmed_at IS NULL AND requested_at >= $2
+             ORDER BY requested_at DESC, id LIMIT 1",
+        )
+        .bind(row.try_get::<String, _>("address_key")?)
+        .bind(time(&row, "requested_at")?.timestamp())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let row = latest.unwrap_or(row);
         let address = Address::parse(&row.try_get::<String, _>("address")?)?;
         let subscriber: i64 = sqlx::query_scalar(
             "INSERT INTO subscriber (token, address, address_key, name, cadence, language, state, origin, created_at, confirmed_at)
@@ -230,11 +274,33 @@ impl Store {
         self.log_consent(&mut tx, &entries).await?;
         if let Some(story) = row.try_get::<Option<String>, _>("follow")? {
             let story = ItemKey::from_stored(story);
-            self.write_follow(&mut tx, SubscriberId(subscriber), &story, false, now)
-                .await?;
+            self.write_follow(
+                &mut tx,
+                SubscriberId(subscriber),
+                &story,
+                false,
+                greeting.now,
+            )
+            .await?;
+        }
+        let newcomer = SubscriberId(subscriber);
+        if greeting.letter {
+            let language = Language::from_tag(row.try_get("language")?).unwrap_or(Language::En);
+            self.plan_letter(
+                &mut tx,
+                LetterKind::Welcome,
+                newcomer.0,
+                &address,
+                language,
+                now,
+            )
+            .await?;
+        }
+        if greeting.edition {
+            plan_latest(&mut tx, newcomer, greeting.now, now).await?;
         }
         tx.commit().await?;
-        Ok(Confirmed::Now(SubscriberId(subscriber)))
+        Ok(Confirmed::Now(newcomer))
     }
 
     /// What proves the consent of the sign-up `row`: that it was asked for, and that it was confirmed.
@@ -249,11 +315,13 @@ impl Store {
         let text: Option<String> =
             sqlx::query_scalar("SELECT text FROM consent_text WHERE hash = $1")
                 .bind(row.try_get::<String, _>("consent")?)
-                .fetch_optional(tx)
+                .fetch_optional(&mut *tx)
                 .await?;
         let topics: serde_json::Value = serde_json::from_str(row.try_get("topics")?)?;
+        // The address itself is the subscriber's, who may move or be erased.
+        let key: String = row.try_get("address_key")?;
         let details = json!({
-            "address": row.try_get::<String, _>("address")?, "cadence": row.try_get::<String, _>("cadence")?,
+            "address_hmac": self.erasure_hash(&mut *tx, &key).await?, "cadence": row.try_get::<String, _>("cadence")?,
             "language": row.try_get::<String, _>("language")?, "topics": topics,
         });
         let asked: String = row.try_get("ip")?;
@@ -286,14 +354,14 @@ impl Store {
         language: Language,
         ip: IpAddr,
         now: DateTime<Utc>,
-    ) -> sqlx::Result<()> {
+    ) -> anyhow::Result<()> {
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
-        let id: Option<i64> = sqlx::query_scalar(
-            "INSERT INTO address_change (subscriber, address, address_key, ip, requested_at)
-             SELECT $1, $2, $3, $4, $5 WHERE
-                (SELECT COUNT(*) FROM address_change WHERE subscriber = $1 AND requested_at > $6) < $7
-             RETURNING id",
+        let id = fresh_number()?;
+        let planned = sqlx::query(
+            "INSERT INTO address_change (id, subscriber, address, address_key, ip, requested_at)
+             SELECT $8, $1, $2, $3, $4, $5 WHERE
+                (SELECT COUNT(*) FROM address_change WHERE subscriber = $1 AND requested_at > $6) < $7",
         )
         .bind(subscriber.0)
         .bind(address.as_str())
@@ -302,13 +370,15 @@ impl Store {
         .bind(now.timestamp())
         .bind((now - ADDRESS_SPAN).timestamp())
         .bind(PER_ADDRESS)
-        .fetch_optional(&mut *tx)
+        .bind(id)
+        .execute(&mut *tx)
         .await?;
-        if let Some(id) = id {
+        if planned.rows_affected() > 0 {
             self.plan_letter(&mut tx, LetterKind::Move, id, address, language, now)
                 .await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Moves a subscriber to the address that they have proved to be theirs. Where it has a subscription already, that one takes
@@ -318,17 +388,21 @@ impl Store {
     /// When the database fails; nothing is moved then.
     pub async fn confirm_address_change(
         &self,
-        id: i64,
-        since: DateTime<Utc>,
-        ip: IpAddr,
-        form: &str,
-        now: DateTime<Utc>,
+        click: Click<'_>,
+        home: Language,
     ) -> anyhow::Result<Confirmed> {
+        let Click {
+            id,
+            since,
+            ip,
+            form,
+            now,
+        } = click;
         let mut connection = self.connection().await;
         let mut tx = self.begin(&mut connection).await?;
         let row = sqlx::query(
             "UPDATE address_change SET confirmed_at = $2
-             WHERE id = $1 AND requested_at > $3 AND confirmed_at IS NULL RETURNING subscriber, address, address_key",
+             WHERE id = $1 AND requested_at > $3 AND confirmed_at IS NULL RETURNING subscriber, address, address_key, ip, requested_at",
         )
         .bind(id)
         .bind(now.timestamp())
@@ -387,11 +461,28 @@ impl Store {
             .bind(&key)
             .execute(&mut *tx)
             .await?;
+        let asked: String = row.try_get("ip")?;
+        let from = self
+            .erasure_hash(&mut tx, &before.profile.address.key())
+            .await?;
+        let to = self.erasure_hash(&mut tx, &key).await?;
         let entry = Consent {
-            details: json!({ "from": before.profile.address.as_str(), "to": address }),
+            details: json!({
+                "from_hmac": from, "to_hmac": to, "requested_from": asked,
+                "requested_at": time(&row, "requested_at")?,
+            }),
             ..Consent::new(ConsentEvent::Moved, now, Some(ip), form)
         };
         self.log_consent(&mut tx, &[(subscriber, entry)]).await?;
+        let erased = self.erased_hashes(&mut tx, [&key].into_iter()).await?;
+        for hash in erased.keys() {
+            self.forget_erased(&mut tx, hash).await?;
+        }
+        // Whoever had the link may not have been the reader: the old mailbox is told.
+        let language = before.profile.language.unwrap_or(home);
+        let (kind, old) = (LetterKind::Moved, &before.profile.address);
+        self.plan_letter(&mut tx, kind, subscriber.0, old, language, now)
+            .await?;
         tx.commit().await?;
         Ok(Confirmed::Now(subscriber))
     }
@@ -433,6 +524,10 @@ impl Store {
             "INSERT INTO subscriber_topic (subscriber, topic) SELECT $2, topic FROM subscriber_topic WHERE subscriber = $1",
             "INSERT INTO follow (subscriber, story, at_once, since)
              SELECT $2, story, at_once, since FROM follow WHERE subscriber = $1 ON CONFLICT DO NOTHING",
+            // The proof goes with what it proves.
+            "INSERT INTO consent (subscriber, event, at, ip, form, text, details)
+             SELECT $2, event, at, ip, form, text, details FROM consent
+             WHERE subscriber = $1 AND event IN ('requested', 'confirmed', 'added', 'moved') ORDER BY id",
         ] {
             sqlx::query(sql)
                 .bind(mover.0)
@@ -457,7 +552,7 @@ impl Store {
         connection: &mut AnyConnection,
         id: SubscriberId,
     ) -> anyhow::Result<Option<Subscriber>> {
-        let rows = sqlx::query("SELECT * FROM subscriber WHERE id = $1")
+        let rows = sqlx::query("SELECT * FROM subscriber WHERE id = $1 AND address <> ''")
             .bind(id.0)
             .fetch_all(&mut *connection)
             .await?;
@@ -513,8 +608,8 @@ impl Store {
         .bind(chosen.cadence.as_str())
         .bind(chosen.language.map(Language::tag))
         .bind(chosen.length.word())
-        .bind(chosen.hour.map(|hour| i64::from(hour.hour)))
-        .bind(chosen.hour.map(|hour| hour.timezone.name()))
+        .bind(chosen.hour.map(i64::from))
+        .bind(chosen.timezone.map(chrono_tz::Tz::name))
         .bind(chosen.paused_until.map(|at| at.timestamp()))
         .bind(Origin::Form.word())
         .execute(&mut *tx)

@@ -10,8 +10,8 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::{Store, array, optional_time, time};
 use crate::model::{
-    Address, CadenceId, Consent, ConsentEvent, Language, LocalHour, NewSubscriber, Subscriber,
-    SubscriberId, SubscriberState, TopicId,
+    Address, CadenceId, Consent, ConsentEvent, Language, NewSubscriber, Subscriber, SubscriberId,
+    SubscriberState, TopicId,
 };
 
 /// How many subscribers one statement takes.
@@ -61,20 +61,21 @@ impl Store {
     /// list may be older than their wish. Only [`Origin::Command`] brings somebody back.
     ///
     /// # Errors
-    /// When the database fails; nobody is added then.
+    /// When the database fails. Those before the place where it did are added; to add them again is fine.
     pub async fn create_subscribers(
         &self,
         people: &[(NewSubscriber, SubscriberState, Option<DateTime<Utc>>)],
         origin: Origin,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Subscribed> {
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
         let mut result = Subscribed::default();
         for batch in people.chunks(BATCH) {
+            // Nobody who leaves meanwhile has to wait for a million others.
+            let mut connection = self.connection().await;
+            let mut tx = self.begin(&mut connection).await?;
             create_batch(self, &mut tx, batch, origin, now, &mut result).await?;
+            tx.commit().await?;
         }
-        tx.commit().await?;
         Ok(result)
     }
 
@@ -269,7 +270,7 @@ impl Store {
         limit: u32,
     ) -> anyhow::Result<Vec<(i64, Subscriber)>> {
         let mut connection = self.connection().await;
-        let page = "SELECT id FROM subscriber WHERE id > $1 ORDER BY id LIMIT $2";
+        let page = "SELECT id FROM subscriber WHERE id > $1 AND address_key NOT LIKE 'erased:%' ORDER BY id LIMIT $2";
         let topic_sql =
             format!("SELECT subscriber, topic FROM subscriber_topic WHERE subscriber IN ({page})");
         let topics = sqlx::query(sqlx::AssertSqlSafe(topic_sql))
@@ -277,7 +278,7 @@ impl Store {
             .bind(i64::from(limit))
             .fetch_all(&mut *connection)
             .await?;
-        let rows = sqlx::query("SELECT * FROM subscriber WHERE id > $1 ORDER BY id LIMIT $2")
+        let rows = sqlx::query("SELECT * FROM subscriber WHERE id > $1 AND address_key NOT LIKE 'erased:%' ORDER BY id LIMIT $2")
             .bind(after)
             .bind(i64::from(limit))
             .fetch_all(&mut *connection)
@@ -316,23 +317,18 @@ pub(super) fn subscribers(
             created_at: time(row, "created_at")?,
             confirmed_at: optional_time(row, "confirmed_at")?,
             length: super::length(row)?,
-            hour: hour(row)?,
+            hour: row
+                .try_get::<Option<i64>, _>("send_hour")?
+                .and_then(|hour| u8::try_from(hour).ok()),
+            timezone: row
+                .try_get::<Option<String>, _>("timezone")?
+                .and_then(|zone| zone.parse().ok()),
             paused_until: optional_time(row, "paused_until")?,
             left_at: optional_time(row, "left_at")?,
         };
         subscribers.push((id, subscriber));
     }
     Ok(subscribers)
-}
-
-fn hour(row: &AnyRow) -> sqlx::Result<Option<LocalHour>> {
-    let hour: Option<i64> = row.try_get("send_hour")?;
-    let timezone: Option<String> = row.try_get("timezone")?;
-    let hour = hour.and_then(|hour| u8::try_from(hour).ok());
-    let timezone = timezone.and_then(|zone| zone.parse().ok());
-    Ok(hour
-        .zip(timezone)
-        .map(|(hour, timezone)| LocalHour { hour, timezone }))
 }
 
 async fn create_batch(

@@ -326,6 +326,7 @@ mod tests {
             confirmed_at: Some(DateTime::UNIX_EPOCH),
             length: Length::Full,
             hour: None,
+            timezone: None,
             paused_until: None,
             left_at: None,
         };

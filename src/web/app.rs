@@ -152,6 +152,6 @@ impl App {
 
     /// Lets somebody go, on record when this returns.
     pub(super) async fn let_go(&self, who: SubscriberId, ip: IpAddr) -> anyhow::Result<()> {
-        self.door.leave(who, ip).await
+        Ok(self.door.leave(who, ip).await?)
     }
 }

@@ -188,16 +188,19 @@ pub(super) async fn archive(State(app): State<Arc<App>>, ask: Ask) -> Answer {
         return Ok(not_found(&app, &ask));
     }
     let words = words(ask.language);
-    let after = ask
+    // The place of the last edition on the page before: its moment and its name.
+    let place = ask
         .parameter("after")
-        .and_then(|second| second.parse().ok());
-    let before = after.and_then(|second| DateTime::from_timestamp(second, 0));
-    let before = before.unwrap_or_else(|| app.clock.now() + chrono::TimeDelta::days(1));
-    let found = app.stores.reader().list_archive(before, LINES).await?;
+        .and_then(|after| after.split_once('-'));
+    let moment = place.and_then(|(second, _)| DateTime::from_timestamp(second.parse().ok()?, 0));
+    let until = moment.unwrap_or_else(|| app.clock.now() + chrono::TimeDelta::days(1));
+    let after = place.map(|(_, id)| EditionId(id.to_owned()));
+    let reader = app.stores.reader();
+    let found = reader.list_archive(until, after.as_ref(), LINES).await?;
     let last = found.list.last().filter(|_| found.has_more);
     let older = last.map(|edition| {
-        let path = format!("archive?after={}", edition.slot.timestamp());
-        app.archived(&path)
+        let (second, id) = (edition.slot.timestamp(), &edition.id);
+        app.archived(&format!("archive?after={second}-{id}"))
     });
     let heading = words.pages.archive.heading;
     list(
@@ -210,7 +213,7 @@ pub(super) async fn archive(State(app): State<Arc<App>>, ask: Ask) -> Answer {
             editions: edition_views(&app, &ask, &found.list),
             stories: Vec::new(),
             notice: match found.list.is_empty() {
-                true => words.pages.archive.nothing,
+                true => words.pages.archive.empty,
                 false => "",
             },
             older,
@@ -251,7 +254,7 @@ pub(super) async fn topic(
             editions: Vec::new(),
             stories: story_views(&app, &ask, &found.list),
             notice: match found.list.is_empty() {
-                true => words.pages.archive.nothing,
+                true => words.pages.archive.empty,
                 false => "",
             },
             older,

@@ -9,9 +9,9 @@ use super::frame::{Form, Link, Page, message, page};
 use super::guard::{Answer, Ask, Fields, FromHere, invalid};
 use super::metrics::Event;
 use super::options::Welcome;
-use crate::model::{Purpose, SubscriberId};
+use crate::model::Purpose;
 use crate::render::words;
-use crate::store::{Asked, Confirmed, LetterKind};
+use crate::store::{Asked, Click, Confirmed, Greeting};
 
 /// Asks whether somebody wants the newsletter.
 pub(super) async fn ask(
@@ -58,12 +58,24 @@ pub(super) async fn confirm(
     let store = app.stores.writer();
     let form = app.page("confirm");
     let mut links = Vec::new();
-    match store.confirm_signup(id, since, ask.ip, &form, now).await? {
+    let click = Click {
+        id,
+        since,
+        ip: ask.ip,
+        form: &form,
+        now,
+    };
+    let greeting = Greeting {
+        letter: app.options.welcome != Welcome::None,
+        edition: app.options.welcome == Welcome::Edition,
+        now: app.clock.now(),
+    };
+    match store.confirm_signup(click, greeting).await? {
         Confirmed::Never => return Ok(invalid(&app, &ask)),
         Confirmed::Before => {}
         Confirmed::Now(subscriber) => {
             app.metrics.note(Event::Confirmed);
-            welcome(&app, subscriber).await?;
+            app.letters.notify_one();
             let label = words(ask.language).labels.preferences;
             let choices = app.personal("p", Purpose::Preferences, subscriber);
             links.push(Link::new(choices, label));
@@ -75,25 +87,6 @@ pub(super) async fn confirm(
         ..Page::default()
     };
     Ok(page(message(&app, &ask, said, done)?))
-}
-
-/// Plans what newcomers get.
-async fn welcome(app: &App, subscriber: SubscriberId) -> anyhow::Result<()> {
-    let now = (app.clock.wall)();
-    let store = app.stores.writer();
-    if app.options.welcome == Welcome::None {
-        return Ok(());
-    }
-    let home = app.newsletter.language;
-    store
-        .create_letter(LetterKind::Welcome, subscriber, home, now)
-        .await?;
-    app.letters.notify_one();
-    if app.options.welcome == Welcome::Edition {
-        let newest = app.clock.now();
-        store.deliver_latest(subscriber, newest, now).await?;
-    }
-    Ok(())
 }
 
 /// Asks whether a subscription is to go to a new address.
@@ -134,9 +127,16 @@ pub(super) async fn confirm_move(
     };
     let form = app.page("move");
     let store = app.stores.writer();
-    let moved = store
-        .confirm_address_change(id, since, ask.ip, &form, now)
-        .await?;
+    let click = Click {
+        id,
+        since,
+        ip: ask.ip,
+        form: &form,
+        now,
+    };
+    let home = app.newsletter.language;
+    let moved = store.confirm_address_change(click, home).await?;
+    app.letters.notify_one();
     if moved == Confirmed::Never {
         return Ok(invalid(&app, &ask));
     }

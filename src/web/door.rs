@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,11 +18,16 @@ const QUEUE: usize = 10_000;
 /// How often the store is tried while somebody else writes to it, which takes a moment, and how often while it is away for longer.
 const MOMENTS: u32 = 200;
 const MOMENT: Duration = Duration::from_millis(1);
-const TRIES: u32 = 100;
+const TRIES: u32 = 270;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Somebody who leaves, and who wants to know when they have.
 type Leaver = (SubscriberId, IpAddr, oneshot::Sender<bool>);
+
+/// The store does not take it that somebody leaves.
+#[derive(Debug, thiserror::Error)]
+#[error("the store does not take it that somebody leaves")]
+pub(super) struct Shut;
 
 pub(super) struct Door(mpsc::Sender<Leaver>);
 
@@ -35,16 +39,14 @@ impl Door {
     }
 
     /// Lets somebody go.
-    pub(super) async fn leave(&self, who: SubscriberId, ip: IpAddr) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When the store does not take it for so long that nobody waits: they have to ask again.
+    pub(super) async fn leave(&self, who: SubscriberId, ip: IpAddr) -> Result<(), Shut> {
         let (done, gone) = oneshot::channel();
-        self.0
-            .send((who, ip, done))
-            .await
-            .ok()
-            .context("nobody is at the door")?;
+        self.0.send((who, ip, done)).await.map_err(|_| Shut)?;
         let gone = gone.await.unwrap_or(false);
-        anyhow::ensure!(gone, "the store does not take it");
-        Ok(())
+        gone.then_some(()).ok_or(Shut)
     }
 }
 

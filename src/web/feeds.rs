@@ -163,7 +163,11 @@ async fn editions(app: &App, ask: Ask, path: &str) -> Answer {
     }
     let ask = in_home_language(app, ask);
     let before = app.clock.now() + TimeDelta::days(1);
-    let found = app.stores.reader().list_archive(before, ENTRIES).await?;
+    let found = app
+        .stores
+        .reader()
+        .list_archive(before, None, ENTRIES)
+        .await?;
     let entry = |edition| edition_entry(app, &ask, edition);
     let entries = found.list.iter().map(entry).collect();
     let title = &app.newsletter.title;
@@ -273,7 +277,11 @@ pub(super) async fn sitemap(State(app): State<Arc<App>>, ask: Ask) -> Answer {
         return Ok(not_found(&app, &ask));
     }
     let before = app.clock.now() + TimeDelta::days(1);
-    let found = app.stores.reader().list_archive(before, SITEMAP).await?;
+    let found = app
+        .stores
+        .reader()
+        .list_archive(before, None, SITEMAP)
+        .await?;
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n".to_owned();
     let topics = app.config.topics.iter();
     let topics = topics.map(|topic| app.page(&format!("topics/{}", topic.id)));

@@ -17,7 +17,8 @@ use url::form_urlencoded;
 
 use super::app::App;
 use super::client::{Peer, ip_of, language_of};
-use super::frame::{Page, message};
+use super::door::Shut;
+use super::frame::{Link, Page, message};
 use crate::model::{Language, Purpose};
 
 /// What a form may have, in bytes.
@@ -94,7 +95,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         tracing::error!("A page could not be answered: {:#}", self.0);
-        let status = if crate::store::is_passing(&self.0) {
+        let status = if crate::store::is_passing(&self.0) || self.0.is::<Shut>() {
             StatusCode::SERVICE_UNAVAILABLE
         } else {
             StatusCode::INTERNAL_SERVER_ERROR
@@ -244,8 +245,16 @@ pub(super) fn refused(
 
 /// For a link that is too old, was never good, or is of somebody who has left.
 pub(super) fn invalid(app: &App, ask: &Ask) -> Response {
-    let words = &crate::render::words(ask.language).pages.confirm.invalid;
-    refused(app, ask, StatusCode::NOT_FOUND, words)
+    let words = crate::render::words(ask.language);
+    let again = Link::new(app.page(""), words.pages.sign_up.heading);
+    let links = Page {
+        links: vec![again],
+        ..Page::default()
+    };
+    match message(app, ask, &words.pages.confirm.invalid, links) {
+        Ok(page) => (StatusCode::NOT_FOUND, page).into_response(),
+        Err(failure) => failure.into_response(),
+    }
 }
 
 /// There is no such page.

@@ -6,14 +6,14 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use chrono::TimeDelta;
 
 use super::app::App;
 use super::frame::{Form, Link, Page, message, page};
 use super::guard::{Answer, Ask, Fields, FromHere};
 use super::metrics::Event;
 use crate::model::{Purpose, SubscriberId};
-use crate::render::words;
-use chrono::TimeDelta;
+use crate::render::{Message, words};
 
 /// For how long somebody can take back that they left.
 const UNDO_WITHIN: TimeDelta = TimeDelta::hours(24);
@@ -81,12 +81,11 @@ pub(super) async fn ask_to_undo(
         forms: vec![Form::of(action, words.pages.leave.undo)],
         ..Page::default()
     };
-    Ok(page(message(
-        &app,
-        &ask,
-        &words.pages.leave.done,
-        question,
-    )?))
+    let said = Message {
+        heading: words.pages.leave.undo,
+        text: words.letters.mistake,
+    };
+    Ok(page(message(&app, &ask, &said, question)?))
 }
 
 /// Takes back that somebody left.

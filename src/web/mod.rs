@@ -43,7 +43,7 @@ pub use app::{App, Clock, Stores};
 pub use metrics::Metrics;
 pub use options::{Access, ServeOptions, Welcome};
 pub use post::{Post, deliver_letters};
-pub use server::{listen, serve, serve_metrics};
+pub use server::{listen, listen_for_metrics, serve, serve_metrics};
 
 /// All pages.
 pub fn router(app: Arc<App>) -> Router {

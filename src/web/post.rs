@@ -37,6 +37,8 @@ pub struct Post {
     pub mailer: Arc<Mailer>,
     /// What all mail has in common.
     pub sender: Arc<Sender>,
+    /// Whether no other process on this machine sends letters from the same file.
+    pub may_post: bool,
 }
 
 /// Sends letters until it is told to stop.
@@ -45,7 +47,7 @@ pub async fn deliver_letters(post: Arc<Post>, mut stop: watch::Receiver<bool>) {
     let mut is_ours = false;
     let mut purge = tokio::time::interval(PURGE_EVERY);
     loop {
-        match pass(&post, &mut is_ours).await {
+        match pass(&post, &mut is_ours, &stop).await {
             Ok(()) => {}
             Err(error) => {
                 tracing::error!("Letters could not be sent: {error:#}");
@@ -70,16 +72,20 @@ pub async fn deliver_letters(post: Arc<Post>, mut stop: watch::Receiver<bool>) {
 }
 
 /// Sends all letters that are due.
-async fn pass(post: &Arc<Post>, is_ours: &mut bool) -> anyhow::Result<()> {
+async fn pass(
+    post: &Arc<Post>,
+    is_ours: &mut bool,
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let store = post.app.stores.writer();
     if !*is_ours {
-        if !store.ask_to_post().await? {
+        if !post.may_post || !store.ask_to_post().await? {
             return Ok(());
         }
         store.inherit_letters((post.app.clock.wall)()).await?;
         *is_ours = true;
     }
-    loop {
+    while !*stop.borrow() {
         let now = (post.app.clock.wall)();
         let limit = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
         let letters = store.begin_letters(limit, now).await?;
@@ -94,6 +100,7 @@ async fn pass(post: &Arc<Post>, is_ours: &mut bool) -> anyhow::Result<()> {
                 (pending.id, state)
             });
         }
+        let mut recorded = Ok(());
         while let Some(sent) = sending.join_next().await {
             // One that panicked stays begun, and is unknown to who comes after us.
             let Ok((id, state)) = sent else { continue };
@@ -105,11 +112,15 @@ async fn pass(post: &Arc<Post>, is_ours: &mut bool) -> anyhow::Result<()> {
                 LetterState::Dropped => "dropped",
             };
             post.app.metrics.letter(outcome);
-            store
+            // The others are on their way, whatever becomes of this one.
+            let ended = store
                 .record_letter(id, &state, (post.app.clock.wall)())
-                .await?;
+                .await;
+            recorded = recorded.and(ended);
         }
+        recorded?;
     }
+    Ok(())
 }
 
 async fn send(post: &Post, pending: &PendingLetter) -> LetterState {
@@ -168,6 +179,7 @@ fn write(app: &App, pending: &PendingLetter, now: DateTime<Utc>) -> anyhow::Resu
             let link = app.page(&format!("move/{}", token(Purpose::Move, pending.about)));
             letter::moving(newsletter, theme, language, &link, until)?
         }
+        LetterKind::Moved => letter::moved(newsletter, theme, language)?,
         LetterKind::Known => {
             let Some(who) = pending.subscriber else {
                 return Ok(None);
@@ -183,7 +195,8 @@ fn write(app: &App, pending: &PendingLetter, now: DateTime<Utc>) -> anyhow::Resu
             let Some(who) = pending.subscriber else {
                 return Ok(None);
             };
-            let cadence = app.config.cadences.first();
+            let mut cadences = app.config.cadences.iter();
+            let cadence = cadences.find(|cadence| Some(&cadence.id) == pending.cadence.as_ref());
             let next = cadence.and_then(|cadence| {
                 schedule::next_slot(cadence, newsletter.timezone, app.clock.now())
             });

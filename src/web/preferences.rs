@@ -15,8 +15,8 @@ use super::frame::{Frame, Page, message, page};
 use super::guard::{Answer, Ask, Failure, Fields, FromHere, invalid};
 use super::metrics::Event;
 use crate::model::{
-    Address, Consent, ConsentEvent, Length, LocalHour, Preferences, Purpose, Subscriber,
-    SubscriberId, SubscriberState,
+    Address, Consent, ConsentEvent, Length, Preferences, Purpose, Subscriber, SubscriberId,
+    SubscriberState,
 };
 use crate::render::{PageWords, words};
 
@@ -95,9 +95,9 @@ async fn show_with(
             .choose
             .from
             .replace("{time}", &words.time(u32::from(hour), 0)),
-        is_chosen: known.hour.is_some_and(|local| local.hour == hour),
+        is_chosen: known.hour == Some(hour),
     });
-    let timezone = known.hour.map_or(home.timezone, |local| local.timezone);
+    let timezone = known.timezone.unwrap_or(home.timezone);
     let pause = known
         .paused_until
         .filter(|until| *until > (app.clock.wall)());
@@ -167,8 +167,8 @@ pub(super) async fn save(
     let entry = Consent {
         details: json!({
             "cadence": chosen.cadence, "language": chosen.language, "topics": chosen.topics,
-            "length": chosen.length, "hour": chosen.hour.map(|hour| hour.hour),
-            "timezone": chosen.hour.map(|hour| hour.timezone.name()), "paused_until": chosen.paused_until,
+            "length": chosen.length, "hour": chosen.hour,
+            "timezone": chosen.timezone.map(chrono_tz::Tz::name), "paused_until": chosen.paused_until,
         }),
         ..Consent::new(
             ConsentEvent::Chosen,
@@ -185,8 +185,8 @@ pub(super) async fn save(
     known.profile.cadence = chosen.cadence;
     known.profile.language = chosen.language;
     known.profile.topics = chosen.topics;
-    (known.length, known.hour, known.paused_until) =
-        (chosen.length, chosen.hour, chosen.paused_until);
+    (known.length, known.paused_until) = (chosen.length, chosen.paused_until);
+    (known.hour, known.timezone) = (chosen.hour, chosen.timezone);
     let saved = show_with(&app, &ask, id, &known, pages.choose.saved, "").await?;
     Ok(page(saved))
 }
@@ -221,7 +221,8 @@ fn read(app: &App, ask: &Ask, fields: &Fields, known: &Subscriber) -> Option<Pre
         language: Some(chosen.language),
         topics: chosen.topics,
         length: length.unwrap_or(known.length),
-        hour: hour.map(|hour| LocalHour { hour, timezone }),
+        hour,
+        timezone: Some(timezone),
         paused_until: until.filter(|until| *until > (app.clock.wall)()),
     })
 }

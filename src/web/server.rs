@@ -21,6 +21,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use listenfd::ListenFd;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt as _;
 
 use super::app::App;
@@ -31,6 +32,9 @@ const CONNECTIONS: usize = 4_096;
 
 /// For the head of a request, and for silence between two.
 const HEAD: Duration = Duration::from_secs(10);
+
+/// How long somebody may not take what they asked for.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// How large a head may be, in bytes.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -74,9 +78,12 @@ pub async fn serve(
         .max_buf_size(HEAD_BYTES)
         .pipeline_flush(true);
     loop {
-        let place = room.clone().acquire_owned().await?;
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let place = room.clone().acquire_owned().await?;
+            anyhow::Ok((place, listener.accept().await))
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next?,
             _ = stop.wait_for(|stop| *stop) => break,
         };
         let (stream, peer) = match accepted {
@@ -95,7 +102,11 @@ pub async fn serve(
             let answer = router.clone().oneshot(request.map(Body::new));
             async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
         });
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        // Whoever does not read what they asked for is hung up on.
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(SILENCE));
+        let stream = TokioIo::new(Box::pin(stream));
+        let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             // Who hangs up, or is too slow, is gone.
             let _ = connection.await;
@@ -108,18 +119,25 @@ pub async fn serve(
     Ok(())
 }
 
-/// Serves metrics at `address` until it is told to stop.
+/// The socket for metrics at `address`.
 ///
 /// # Errors
-/// When the address cannot be had.
+/// When it cannot be had.
+pub async fn listen_for_metrics(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listening on {address} for metrics (serve.metrics)"))
+}
+
+/// Serves metrics until it is told to stop.
+///
+/// # Errors
+/// As [`serve`].
 pub async fn serve_metrics(
     app: Arc<App>,
-    address: SocketAddr,
+    listener: TcpListener,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listening on {address} for metrics (serve.metrics)"))?;
     let router = Router::new()
         .route("/metrics", get(metrics))
         .with_state(app);

@@ -19,7 +19,7 @@ use super::form::{Choices, Chosen, Pace, cadence_name};
 use super::frame::{Frame, Page, message, name_of, page};
 use super::guard::{Answer, Ask, Fields, refused};
 use super::metrics::Event;
-use crate::model::{Address, ItemKey};
+use crate::model::{Address, ItemKey, Language};
 use crate::render::{PageWords, words};
 use crate::store::SignUp;
 
@@ -91,7 +91,11 @@ async fn home_with(
     let pages = &words(ask.language).pages;
     let editions = if app.may_read(ask) {
         let before = app.clock.now() + chrono::TimeDelta::days(1);
-        let found = app.stores.reader().list_archive(before, EDITIONS).await?;
+        let found = app
+            .stores
+            .reader()
+            .list_archive(before, None, EDITIONS)
+            .await?;
         edition_views(app, ask, &found.list)
     } else {
         Vec::new()
@@ -116,7 +120,7 @@ enum SignedUp {
     TooMany,
 }
 
-async fn sign_up(app: &App, ask: &Ask, signup: SignUp) -> anyhow::Result<SignedUp> {
+async fn sign_up(app: &App, signup: SignUp) -> anyhow::Result<SignedUp> {
     let now = (app.clock.wall)();
     let taken = app
         .stores
@@ -127,7 +131,6 @@ async fn sign_up(app: &App, ask: &Ask, signup: SignUp) -> anyhow::Result<SignedU
         app.metrics.note(Event::Refused);
         return Ok(SignedUp::TooMany);
     }
-    let _ = ask;
     app.metrics.note(Event::SignedUp);
     app.letters.notify_one();
     Ok(SignedUp::Sent)
@@ -176,7 +179,13 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
             Pace::Unknown => app.form_token(),
             Pace::Human | Pace::Fast => token.to_owned(),
         },
-        ..SignUpForm::new(&app, &ask, &chosen, "page")
+        // As it will stand in the proof.
+        ..SignUpForm::new(
+            &app,
+            &ask,
+            &chosen,
+            form_kind(fields.get("form").unwrap_or_default()),
+        )
     };
     let Ok(address) = Address::parse(written) else {
         let form = form("", pages.sign_up.no_address);
@@ -199,7 +208,7 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
         form: form_name(&app, name),
         consent,
     };
-    match sign_up(&app, &ask, signup).await? {
+    match sign_up(&app, signup).await? {
         SignedUp::Sent => sent(),
         SignedUp::TooMany => {
             let words = &pages.sign_up.too_many;
@@ -208,13 +217,19 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
     }
 }
 
-/// The page that a form was on, as the proof of consent names it: one of ours, whatever was sent.
-fn form_name(app: &App, name: &str) -> String {
-    let name = match name {
-        "embedded" | "story" | "program" => name,
+/// The page that a form was on: one of ours, whatever was sent.
+fn form_kind(name: &str) -> &'static str {
+    match name {
+        "embedded" => "embedded",
+        "story" => "story",
+        "program" => "program",
         _ => "page",
-    };
-    format!("{} ({name})", app.page("subscribe"))
+    }
+}
+
+/// The same as the proof of consent names it.
+fn form_name(app: &App, name: &str) -> String {
+    format!("{} ({})", app.page("subscribe"), form_kind(name))
 }
 
 /// The key of a story, if that is what it is.
@@ -231,6 +246,8 @@ struct SignUpRequest {
     topics: Vec<String>,
     cadence: Option<String>,
     language: Option<String>,
+    /// That of the text that was shown.
+    consent_language: Option<String>,
     token: String,
 }
 
@@ -277,7 +294,12 @@ async fn subscribe_program(app: &Arc<App>, ask: Ask, request: Request) -> Answer
         wanted.cadence.as_deref(),
         wanted.language.as_deref(),
     );
-    let (consent, _) = app.consent(chosen.language);
+    // What was shown, which need not be in the language that they want to read.
+    let shown = wanted
+        .consent_language
+        .as_deref()
+        .and_then(Language::from_tag);
+    let (consent, _) = app.consent(shown.unwrap_or(ask.language));
     let signup = SignUp {
         address,
         cadence: chosen.cadence,
@@ -289,7 +311,7 @@ async fn subscribe_program(app: &Arc<App>, ask: Ask, request: Request) -> Answer
         consent,
     };
     let title = &app.newsletter.title;
-    match sign_up(app, &ask, signup).await? {
+    match sign_up(app, signup).await? {
         SignedUp::Sent => {
             let text = words(ask.language).about(pages.sign_up.sent.text, title);
             answer(StatusCode::ACCEPTED, "sent", &text)
@@ -307,6 +329,7 @@ struct Offer {
     token: String,
     title: String,
     consent: String,
+    consent_language: &'static str,
     privacy: Option<String>,
     topics: Vec<Named>,
     cadences: Vec<Named>,
@@ -331,6 +354,7 @@ pub(super) async fn offer(State(app): State<Arc<App>>, ask: Ask) -> Response {
         token: app.form_token(),
         title: app.newsletter.title.clone(),
         consent: app.consent(ask.language).0,
+        consent_language: ask.language.tag(),
         privacy: options.privacy_url.as_ref().map(url::Url::to_string),
         topics: topics
             .map(|topic| named(topic.id.to_string(), topic.title.clone()))

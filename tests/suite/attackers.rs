@@ -418,7 +418,8 @@ fn those_who_are_slow_keep_nobody_waiting() {
 #[test]
 fn only_a_trusted_proxy_says_where_somebody_comes_from() {
     for (trusted, expected) in [
-        ("", "127.0.0.1"),
+        ("trusted_proxies = [\"192.0.2.1\"]", "127.0.0.1"),
+        ("", "203.0.113.9"),
         ("trusted_proxies = [\"127.0.0.0/8\"]", "203.0.113.9"),
     ] {
         let pages = Pages::start(trusted);

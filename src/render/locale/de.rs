@@ -140,7 +140,7 @@ pub(super) const WORDS: Words = Words {
             move_button: "Ja, an diese Adresse",
             moved: Message {
                 heading: "Die neue Adresse gilt",
-                text: "{title} kommt von nun an dorthin.",
+                text: "{title} geht von nun an an die neue Adresse.",
             },
         },
         leave: LeaveWords {
@@ -201,7 +201,7 @@ pub(super) const WORDS: Words = Words {
             stop: "Nicht mehr folgen",
             stopped: Message {
                 heading: "Sie folgen der Meldung nicht mehr",
-                text: "Dazu kommt nichts mehr.",
+                text: "Sie erhalten dazu keine Meldungen mehr.",
             },
             subject: "Neues zu: {story}",
             impossible: Message {
@@ -215,6 +215,7 @@ pub(super) const WORDS: Words = Words {
             older: "Ältere",
             search: "Suchen",
             nothing: "Dazu wurde nichts gefunden.",
+            empty: "Noch gibt es hier nichts.",
             further: "Weitersuchen bei",
             alike: "Ähnliche Meldungen",
             shown_in: "Erschienen in",
@@ -239,6 +240,11 @@ pub(super) const WORDS: Words = Words {
             subject: "{title}: Bitte bestätigen Sie Ihre neue Adresse",
             heading: "Ist das Ihre Adresse?",
             text: "Jemand möchte {title} künftig an diese Adresse erhalten. Wenn Sie das waren, bestätigen Sie es bitte.",
+        },
+        moved: LetterWords {
+            subject: "{title}: Ihre Adresse wurde geändert",
+            heading: "Ihre Adresse wurde geändert",
+            text: "{title} geht von nun an an eine andere Adresse. Wenn Sie das nicht waren, antworten Sie bitte auf diese E-Mail.",
         },
     },
 };

@@ -140,7 +140,7 @@ pub(super) const WORDS: Words = Words {
             move_button: "Yes, to this address",
             moved: Message {
                 heading: "The new address is in use",
-                text: "{title} goes there from now on.",
+                text: "{title} goes to the new address from now on.",
             },
         },
         leave: LeaveWords {
@@ -201,7 +201,7 @@ pub(super) const WORDS: Words = Words {
             stop: "Stop following",
             stopped: Message {
                 heading: "You no longer follow this story",
-                text: "Nothing more will come about it.",
+                text: "You will get no more news about it.",
             },
             subject: "News about: {story}",
             impossible: Message {
@@ -215,6 +215,7 @@ pub(super) const WORDS: Words = Words {
             older: "Older",
             search: "Search",
             nothing: "Nothing was found.",
+            empty: "There is nothing here yet.",
             further: "Search further with",
             alike: "Similar stories",
             shown_in: "Appeared in",
@@ -239,6 +240,11 @@ pub(super) const WORDS: Words = Words {
             subject: "{title}: please confirm your new address",
             heading: "Is this your address?",
             text: "Somebody would like to get {title} at this address from now on. If it was you, please confirm it.",
+        },
+        moved: LetterWords {
+            subject: "{title}: your address was changed",
+            heading: "Your address was changed",
+            text: "{title} goes to another address from now on. If that was not you, please answer this e-mail.",
         },
     },
 };

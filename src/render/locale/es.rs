@@ -215,6 +215,7 @@ pub(super) const WORDS: Words = Words {
             older: "Anteriores",
             search: "Buscar",
             nothing: "No se ha encontrado nada.",
+            empty: "Aquí todavía no hay nada.",
             further: "Seguir buscando en",
             alike: "Noticias parecidas",
             shown_in: "Apareció en",
@@ -239,6 +240,11 @@ pub(super) const WORDS: Words = Words {
             subject: "{title}: confirme su nueva dirección",
             heading: "¿Es esta su dirección?",
             text: "Alguien quiere recibir {title} en esta dirección a partir de ahora. Si ha sido usted, confírmelo.",
+        },
+        moved: LetterWords {
+            subject: "{title}: su dirección ha cambiado",
+            heading: "Su dirección ha cambiado",
+            text: "{title} va a otra dirección a partir de ahora. Si no ha sido usted, responda a este correo.",
         },
     },
 };

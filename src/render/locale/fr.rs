@@ -209,6 +209,7 @@ pub(super) const WORDS: Words = Words {
             older: "Plus anciennes",
             search: "Rechercher",
             nothing: "Rien n’a été trouvé.",
+            empty: "Il n’y a encore rien ici.",
             further: "Chercher aussi avec",
             alike: "Articles semblables",
             shown_in: "Paru dans",
@@ -233,6 +234,11 @@ pub(super) const WORDS: Words = Words {
             subject: "{title} : veuillez confirmer votre nouvelle adresse",
             heading: "Est-ce votre adresse ?",
             text: "Quelqu’un souhaite désormais recevoir {title} à cette adresse. Si c’était vous, veuillez le confirmer.",
+        },
+        moved: LetterWords {
+            subject: "{title} : votre adresse a été changée",
+            heading: "Votre adresse a été changée",
+            text: "{title} est désormais envoyé à une autre adresse. Si ce n’était pas vous, veuillez répondre à cet e-mail.",
         },
     },
 };

@@ -215,6 +215,7 @@ pub(super) const WORDS: Words = Words {
             older: "Precedenti",
             search: "Cercare",
             nothing: "Non è stato trovato nulla.",
+            empty: "Qui non c’è ancora nulla.",
             further: "Cercare anche con",
             alike: "Notizie simili",
             shown_in: "Apparsa in",
@@ -239,6 +240,11 @@ pub(super) const WORDS: Words = Words {
             subject: "{title}: confermi il suo nuovo indirizzo",
             heading: "È il suo indirizzo?",
             text: "Qualcuno desidera ricevere {title} a questo indirizzo d’ora in poi. Se è stato lei, lo confermi.",
+        },
+        moved: LetterWords {
+            subject: "{title}: il suo indirizzo è cambiato",
+            heading: "Il suo indirizzo è cambiato",
+            text: "D’ora in poi {title} va a un altro indirizzo. Se non è stato lei, risponda a questa e-mail.",
         },
     },
 };

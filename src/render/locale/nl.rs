@@ -215,6 +215,7 @@ pub(super) const WORDS: Words = Words {
             older: "Oudere",
             search: "Zoeken",
             nothing: "Er is niets gevonden.",
+            empty: "Hier is nog niets.",
             further: "Verder zoeken met",
             alike: "Vergelijkbare berichten",
             shown_in: "Verschenen in",
@@ -239,6 +240,11 @@ pub(super) const WORDS: Words = Words {
             subject: "{title}: bevestig uw nieuwe adres",
             heading: "Is dit uw adres?",
             text: "Iemand wil {title} voortaan op dit adres ontvangen. Als u dat was, bevestig het dan.",
+        },
+        moved: LetterWords {
+            subject: "{title}: uw adres is gewijzigd",
+            heading: "Uw adres is gewijzigd",
+            text: "{title} gaat voortaan naar een ander adres. Als u dat niet was, beantwoord dan deze e-mail.",
         },
     },
 };

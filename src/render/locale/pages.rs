@@ -27,6 +27,8 @@ pub(crate) struct PageWords {
     pub known: LetterWords,
     /// To the new address of a subscriber.
     pub moving: LetterWords,
+    /// To the old one, afterwards.
+    pub moved: LetterWords,
 }
 
 /// A page that says one thing.
@@ -184,6 +186,8 @@ pub(crate) struct ArchiveWords {
     pub search: &'static str,
     /// That nothing was found.
     pub nothing: &'static str,
+    /// That nothing is there yet.
+    pub empty: &'static str,
     /// The heading of links to other places to search.
     pub further: &'static str,
     /// The heading of similar stories.

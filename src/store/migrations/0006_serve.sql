@@ -16,10 +16,13 @@ ALTER TABLE subscriber ADD COLUMN left_at BIGINT;
 CREATE INDEX subscriber_hour ON subscriber (send_hour, timezone) WHERE send_hour IS NOT NULL;
 
 -- What somebody asked for on a form. Nothing comes of it until it is confirmed; it is deleted when it can no longer be.
+-- Its number is random, and so is that of a change and of a letter: links are sealed for it, and must not lead to somebody else when it
+-- is deleted. `mailbox` is the address without what anybody can add to it.
 CREATE TABLE signup (
-    id           {id},
+    id           BIGINT PRIMARY KEY,
     address      TEXT NOT NULL,
     address_key  TEXT NOT NULL,
+    mailbox      TEXT NOT NULL,
     cadence      TEXT NOT NULL,
     language     TEXT NOT NULL,
     topics       TEXT NOT NULL,
@@ -32,6 +35,7 @@ CREATE TABLE signup (
     confirmed_at BIGINT
 );
 CREATE INDEX signup_address ON signup (address_key, requested_at);
+CREATE INDEX signup_mailbox ON signup (mailbox, requested_at);
 CREATE INDEX signup_network ON signup (network, requested_at);
 
 -- Texts that people agreed to, by the SHA-256 of each.
@@ -55,7 +59,7 @@ CREATE TABLE consent (
 CREATE INDEX consent_subscriber ON consent (subscriber, id);
 
 CREATE TABLE address_change (
-    id           {id},
+    id           BIGINT PRIMARY KEY,
     subscriber   BIGINT NOT NULL REFERENCES subscriber (id) ON DELETE CASCADE,
     address      TEXT NOT NULL,
     address_key  TEXT NOT NULL,
@@ -67,11 +71,12 @@ CREATE INDEX address_change_subscriber ON address_change (subscriber, requested_
 
 -- Mails to one person that are no edition. What `about` numbers depends on the kind: a sign-up, a change or a subscriber.
 CREATE TABLE letter (
-    id          {id},
-    kind        TEXT NOT NULL CHECK (kind IN ('confirmation', 'known', 'move', 'welcome', 'goodbye')),
+    id          BIGINT PRIMARY KEY,
+    kind        TEXT NOT NULL CHECK (kind IN ('confirmation', 'known', 'move', 'moved', 'welcome', 'goodbye')),
     about       BIGINT NOT NULL,
     address     TEXT NOT NULL,
     address_key TEXT NOT NULL,
+    mailbox     TEXT NOT NULL,
     language    TEXT NOT NULL,
     state       TEXT NOT NULL DEFAULT 'pending'
                 CHECK (state IN ('pending', 'begun', 'sent', 'failed', 'unknown', 'dropped')),
@@ -84,6 +89,7 @@ CREATE TABLE letter (
 CREATE INDEX letter_due ON letter (due_at, id) WHERE state = 'pending';
 CREATE INDEX letter_begun ON letter (id) WHERE state = 'begun';
 CREATE INDEX letter_address ON letter (address_key, created_at);
+CREATE INDEX letter_mailbox ON letter (mailbox, ended_at);
 
 -- Who has been erased, by a keyed hash of the address: no list brings them back.
 CREATE TABLE erased (

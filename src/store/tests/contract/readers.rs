@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::model::{
-    Consent, ConsentEvent, EditionId, Followed, Length, LocalHour, Preferences, SubscriberId,
-};
+use crate::model::{Consent, ConsentEvent, EditionId, Followed, Length, Preferences, SubscriberId};
 
 const FORM: &str = "https://news.example.org/subscribe";
 
@@ -39,10 +37,26 @@ async fn sign_up(store: &Store, wanted: &SignUp, at: DateTime<Utc>) -> Vec<Pendi
     letters
 }
 
+const NO_GREETING: Greeting = Greeting {
+    letter: false,
+    edition: false,
+    now: DateTime::UNIX_EPOCH,
+};
+
+/// A click on a link that is good for two days.
+fn click(id: i64, at: DateTime<Utc>) -> Click<'static> {
+    Click {
+        id,
+        since: at - TimeDelta::hours(48),
+        ip: ip("192.0.2.7"),
+        form: "confirm",
+        now: at,
+    }
+}
+
 async fn confirm(store: &Store, letter: &PendingLetter, at: DateTime<Utc>) -> Confirmed {
-    let since = at - TimeDelta::hours(48);
     store
-        .confirm_signup(letter.about, since, ip("192.0.2.7"), "confirm", at)
+        .confirm_signup(click(letter.about, at), NO_GREETING)
         .await
         .unwrap()
 }
@@ -322,10 +336,8 @@ async fn what_somebody_chose_holds_against_the_configuration() {
         language: Some(Language::Fr),
         topics: BTreeSet::from([TopicId("ki".into())]),
         length: Length::Short,
-        hour: Some(LocalHour {
-            hour: 18,
-            timezone: chrono_tz::America::New_York,
-        }),
+        hour: Some(18),
+        timezone: Some(chrono_tz::America::New_York),
         paused_until: Some(now() + TimeDelta::days(3)),
     };
     let entry = || Consent::new(ConsentEvent::Chosen, now(), None, "preferences");
@@ -360,16 +372,10 @@ async fn mail_waits_for_the_hour_of_its_reader_and_for_the_end_of_a_pause() {
         ["early", "late", "paused", "back"].map(|name| person(&format!("{name}@example.org"), &[]));
     confirmed(&store, &people).await;
     // It is seven in Berlin.
-    let berlin = |hour| {
-        Some(LocalHour {
-            hour,
-            timezone: chrono_tz::Europe::Berlin,
-        })
-    };
     let until = |at| Some(at);
     for (number, hour, paused_until) in [
-        (1, berlin(7), None),
-        (2, berlin(18), None),
+        (1, Some(7), None),
+        (2, Some(18), None),
         (3, None, until(now() + TimeDelta::hours(1))),
         (4, None, until(now() - TimeDelta::hours(1))),
     ] {
@@ -379,6 +385,7 @@ async fn mail_waits_for_the_hour_of_its_reader_and_for_the_end_of_a_pause() {
             topics: BTreeSet::new(),
             length: Length::Full,
             hour,
+            timezone: Some(chrono_tz::Europe::Berlin),
             paused_until,
         };
         let entry = Consent::new(ConsentEvent::Chosen, now(), None, "preferences");
@@ -436,26 +443,29 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
         (letter.kind, letter.address.as_str()),
         (LetterKind::Move, "new@example.org")
     );
-    let click = |number, at: DateTime<Utc>| {
+    let clicked = |number, at: DateTime<Utc>| {
         let store = &store;
         async move {
-            let since = at - TimeDelta::hours(48);
+            let change = click(number, at);
             store
-                .confirm_address_change(number, since, ip("192.0.2.2"), "move", at)
+                .confirm_address_change(change, Language::De)
                 .await
                 .unwrap()
         }
     };
-    assert_eq!(click(letter.about, later).await, Confirmed::Now(id));
-    assert_eq!(click(letter.about, later).await, Confirmed::Before);
-    assert_eq!(click(4711, later).await, Confirmed::Never);
+    assert_eq!(clicked(letter.about, later).await, Confirmed::Now(id));
+    assert_eq!(clicked(letter.about, later).await, Confirmed::Before);
+    assert_eq!(clicked(4711, later).await, Confirmed::Never);
     let known = store.find_subscriber(id).await.unwrap().unwrap();
     assert_eq!(known.profile.address.as_str(), "new@example.org");
-    assert!(
-        person_of(&store, "old@example.org")
-            .await
-            .is_none_or(|person| person.subscription.is_none())
+    let told = store.begin_letters(10, later).await.unwrap().remove(0);
+    assert_eq!(
+        (told.kind, told.address.as_str()),
+        (LetterKind::Moved, "old@example.org")
     );
+    let export = person_of(&store, "old@example.org").await.unwrap();
+    let log = serde_json::to_string(&export.consent).unwrap();
+    assert!(export.consent.len() == 3 && !log.contains("old@"), "{log}");
     // To an address that is subscribed already: that one takes over.
     let later = later + TimeDelta::days(2);
     store
@@ -469,9 +479,138 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
         .await
         .unwrap();
     let letter = store.begin_letters(10, later).await.unwrap().remove(0);
-    assert_eq!(click(letter.about, later).await, Confirmed::Now(taken));
+    assert_eq!(clicked(letter.about, later).await, Confirmed::Now(taken));
     let mover = store.find_subscriber(id).await.unwrap().unwrap();
     assert_eq!(mover.state, SubscriberState::Unsubscribed);
+    let heir = person_of(&store, "taken@example.org").await.unwrap();
+    let events: Vec<&str> = heir
+        .consent
+        .iter()
+        .map(|line| line.event.as_str())
+        .collect();
+    assert_eq!(
+        events,
+        [
+            "requested",
+            "confirmed",
+            "requested",
+            "confirmed",
+            "moved",
+            "moved"
+        ],
+        "the proof goes with what it proves"
+    );
+}
+
+#[tokio::test]
+async fn who_left_can_sign_up_again_at_once_and_the_last_word_on_a_form_counts() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let first = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), now()).await;
+    let later = now() + TimeDelta::minutes(1);
+    let weekly = SignUp {
+        cadence: CadenceId("weekly".into()),
+        ..signup("anna@example.org", "192.0.2.2")
+    };
+    assert_eq!(
+        sign_up(&store, &weekly, later).await.len(),
+        0,
+        "one letter is enough"
+    );
+    let Confirmed::Now(id) = confirm(&store, &first[0], later).await else {
+        panic!("it is not confirmed");
+    };
+    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    assert_eq!(known.profile.cadence.as_str(), "weekly");
+    store
+        .unsubscribe_all(&[(id, None)], "test", later)
+        .await
+        .unwrap();
+    let again = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), later).await;
+    assert_eq!(again.len(), 1);
+    assert_eq!(confirm(&store, &again[0], later).await, Confirmed::Now(id));
+}
+
+#[tokio::test]
+async fn a_mailbox_gets_one_letter_whatever_is_added_to_its_address() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let mut letters = 0;
+    for address in [
+        "a.b@gmail.com",
+        "ab+1@gmail.com",
+        "ab+2@googlemail.com",
+        "A.B@gmail.com",
+    ] {
+        letters += sign_up(&store, &signup(address, "192.0.2.1"), now())
+            .await
+            .len();
+    }
+    assert_eq!(letters, 1);
+}
+
+#[tokio::test]
+async fn editions_of_one_moment_are_each_on_a_page_of_the_archive() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    for cadence in ["daily", "evening", "weekly"] {
+        let cadence = CadenceId(cadence.into());
+        let edition = Edition {
+            id: Edition::id_of("test", &cadence, now()),
+            cadence,
+            ..edition(&["ki"])
+        };
+        store
+            .publish(&edition, EditionState::Published, now())
+            .await
+            .unwrap();
+        store.index_edition(&edition, &[]).await.unwrap();
+    }
+    let mut seen = BTreeSet::new();
+    let (mut until, mut after) = (now() + TimeDelta::days(1), None);
+    loop {
+        let page = store.list_archive(until, after.as_ref(), 1).await.unwrap();
+        let Some(last) = page.list.last() else { break };
+        assert!(seen.insert(last.id.clone()));
+        (until, after) = (last.slot, Some(last.id.clone()));
+    }
+    assert_eq!(seen.len(), 3);
+}
+
+#[tokio::test]
+async fn a_store_that_was_copied_takes_nothing_more_from_who_has_it_open() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    if !store.is_embedded() {
+        return;
+    }
+    let id = subscribed(&store, "anna@example.org").await;
+    let mut connection = store.connection().await;
+    sqlx::query("INSERT INTO setting (key, value) VALUES ('moved_to', 'elsewhere')")
+        .execute(&mut *connection)
+        .await
+        .unwrap();
+    drop(connection);
+    assert!(
+        store
+            .unsubscribe_all(&[(id, None)], "test", now())
+            .await
+            .is_err()
+    );
+    assert!(
+        store
+            .create_signup(&signup("b@example.org", "192.0.2.1"), 20, now())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -523,6 +662,12 @@ async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
             }
         }
     }
+    // The number stays taken: links of theirs lead to nobody, and so do those of what was purged.
+    let bert = subscribed(&store, "bert@example.org").await;
+    assert!(bert != id && store.find_subscriber(id).await.unwrap().is_none());
+    assert_eq!(store.list_subscribers(0, 10).await.unwrap().len(), 1);
+    let nobody = store.undo_unsubscribe(id, DateTime::UNIX_EPOCH, ip("192.0.2.1"), "undo", now());
+    assert!(!nobody.await.unwrap());
     // What a worker still has in its hands is gone, and that is no error.
     assert_eq!(begin(&store, &[delivery]).await.len(), 0);
     let entry = [(
@@ -612,12 +757,15 @@ async fn the_archive_is_found_by_date_by_topic_and_by_words() {
     assert_eq!(store.list_unindexed(10).await.unwrap().len(), 0);
 
     let page = store
-        .list_archive(now() + TimeDelta::days(1), 2)
+        .list_archive(now() + TimeDelta::days(1), None, 2)
         .await
         .unwrap();
     assert!(page.has_more);
     assert_eq!(page.list[0].headlines, ["Meldung 2", "Dauerthema"]);
-    let rest = store.list_archive(page.list[1].slot, 2).await.unwrap();
+    let rest = store
+        .list_archive(page.list[1].slot, Some(&page.list[1].id), 2)
+        .await
+        .unwrap();
     assert_eq!((rest.list.len(), rest.has_more), (1, false));
 
     let ki = TopicId("ki".into());
@@ -764,7 +912,7 @@ async fn followers_get_the_editions_that_have_news_for_them() {
     );
     // The archive has nothing of what only some have asked for.
     let listed = store
-        .list_archive(now() + TimeDelta::days(1), 10)
+        .list_archive(now() + TimeDelta::days(1), None, 10)
         .await
         .unwrap();
     assert!(
@@ -793,10 +941,20 @@ async fn a_newcomer_gets_the_latest_edition_once() {
             .await
             .unwrap();
     }
-    let id = subscribed(&store, "anna@example.org").await;
+    let letters = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), now()).await;
+    let greeting = Greeting {
+        letter: true,
+        edition: true,
+        now: now(),
+    };
     for _ in 0..2 {
-        store.deliver_latest(id, now(), now()).await.unwrap();
+        let clicked = click(letters[0].about, now());
+        store.confirm_signup(clicked, greeting).await.unwrap();
     }
+    let letters = store.begin_letters(10, now()).await.unwrap();
+    let kinds: Vec<_> = letters.iter().map(|letter| letter.kind).collect();
+    assert_eq!(kinds, [LetterKind::Welcome]);
+    assert_eq!(letters[0].cadence, Some(CadenceId("daily".into())));
     let claimed = claim(&store).await;
     assert_eq!(claimed.len(), 1);
     assert_eq!(claimed[0].edition, edition_before(0).id);
