@@ -35,6 +35,8 @@ pub(super) enum Unmade {
     Digest(anyhow::Error),
     /// No mail can be made for this subscriber.
     Mail(anyhow::Error),
+    /// It would have nothing in it: the subscriber follows nothing any more that it has news of.
+    Nothing,
 }
 
 /// Makes digests and mails of them.
@@ -63,9 +65,7 @@ where
         let rendered = self.digest(delivery).await.map_err(Unmade::Digest)?;
         let news = rendered.news_for(delivery);
         if news.is_empty() && rendered.edition.is_of_followed() {
-            return Err(Unmade::Mail(anyhow::anyhow!(
-                "its subscriber follows nothing any more that it has news of"
-            )));
+            return Err(Unmade::Nothing);
         }
         let recipient = Recipient {
             address: &delivery.address,

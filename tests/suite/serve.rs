@@ -260,6 +260,14 @@ fn a_story_is_followed_and_its_news_come_in_the_digest_or_at_once() {
 
     pages.project.run(&["send"]).expect(0);
     pages.smtp.wait_for(4 + 3);
+    // Nothing at once is wanted that has no news.
+    assert_eq!(
+        pages.person("bert@example.org")["deliveries"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     let digest = pages.letter_text("anna@example.org");
     let heading = "# Sie folgen: KI hilft";
     assert!(
@@ -654,5 +662,53 @@ fn pages_below_a_path_send_what_is_due_without_cron() {
     assert!(
         digest.contains("KI am nächsten Tag") && !digest.contains("Ein Satz darüber"),
         "{digest}"
+    );
+}
+
+#[test]
+fn news_at_once_of_what_is_followed_no_longer_are_not_sent_and_nothing_has_failed() {
+    let pages = Pages::start("");
+    let bert = pages.subscriber("bert@example.org");
+    let keys = pages.keys();
+    let preferences = tidings::model::Purpose::Preferences;
+    let id = keys
+        .open(preferences, Subscriber::token(&bert.preferences))
+        .unwrap();
+    let follow = keys.seal(tidings::model::Purpose::Follow, id);
+    let links: Vec<String> = ["ki", "netz"]
+        .iter()
+        .map(|topic| {
+            let page = pages.get(&format!("topics/{topic}")).expect(200);
+            let story = page.find(&format!("{}stories/", pages.url));
+            format!("{}follow/{follow}/{}", pages.url, Subscriber::token(&story))
+        })
+        .collect();
+    for link in &links {
+        pages.post(link, &[("how", "at-once")]).expect(200);
+    }
+    let news = [(
+        "Ärzten hilft KI bei der Diagnose auch in Kliniken",
+        "Ein Sprachmodell liest Röntgenbilder in zehn Kliniken.",
+    )];
+    let next = crate::support::rss("Kurier", &news).replace("Fri, 20", "Sat, 21");
+    std::fs::write(pages.project.path("feed.xml"), next).unwrap();
+    pages
+        .project
+        .edit_config("now = \"2026-11-20T07:05", "now = \"2026-11-21T07:05");
+    // It is planned, and cannot go out yet.
+    pages.smtp.be_gone(true);
+    pages.project.run(&["send"]).expect(1);
+    pages.post(&links[0], &[("how", "stop")]).expect(200);
+    pages.smtp.be_gone(false);
+    pages.project.run(&["send"]).expect(0);
+    let deliveries = &pages.person("bert@example.org")["deliveries"];
+    let state = |edition: &str| {
+        let mut all = deliveries.as_array().unwrap().iter();
+        let found = all.find(|one| one["edition"].as_str().unwrap().contains(edition));
+        found.unwrap_or_else(|| panic!("{edition}: {deliveries}"))["state"].clone()
+    };
+    assert_eq!(
+        (state("followed"), state("daily")),
+        ("cancelled".into(), "sent".into())
     );
 }

@@ -10,8 +10,8 @@ use super::super::outcome::{Heard, judge};
 use super::super::throttle::{REFUSED_REST, SUSPICIONS};
 use super::record::discreet;
 use super::{Event, Run, SessionHandle, depth, patiently};
-use crate::model::{Bounce, Delivery, DeliveryId, Outcome};
-use crate::store::HEARTBEAT;
+use crate::model::{Bounce, Delivery, DeliveryId, DeliveryState, Outcome};
+use crate::store::{HEARTBEAT, Record};
 
 /// How many deliveries a worker claims at a time.
 const CLAIM: usize = 500;
@@ -246,6 +246,19 @@ impl Run {
                     self.throttle
                         .end(delivery.address.domain(), Heard::Silent, now);
                     self.record(&delivery, outcome, None);
+                }
+            }
+            Event::Unwanted(number, id) => {
+                if let Some(delivery) = self.handles[number].held.remove(&id) {
+                    self.throttle
+                        .end(delivery.address.domain(), Heard::Silent, now);
+                    self.step.records.push(Record {
+                        id,
+                        state: DeliveryState::Cancelled,
+                        at: self.clock.now(),
+                        answer: None,
+                        bounce: None,
+                    });
                 }
             }
             Event::Down(number, id, why) => {

@@ -124,6 +124,8 @@ enum Event {
     Ended(usize, DeliveryId, Outcome, Duration),
     /// There is no mail for a delivery.
     Unmade(usize, DeliveryId, Outcome),
+    /// There is no mail for a delivery, and none is wanted any more.
+    Unwanted(usize, DeliveryId),
     /// The way out cannot be used, and the delivery was not sent.
     Down(usize, DeliveryId, String),
 }
@@ -271,6 +273,7 @@ async fn attend<R>(
                     Outcome::Deferred(Refusal::of_ours(what)),
                 )
             }
+            Err(Unmade::Nothing) => Event::Unwanted(number, delivery.id),
             Err(Unmade::Mail(error)) => {
                 let what = format!("no mail can be made for it: {error:#}");
                 Event::Unmade(
