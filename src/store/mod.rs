@@ -45,7 +45,9 @@ mod items;
 mod ledger;
 mod letters;
 mod memory;
+mod moves;
 mod person;
+mod preferences;
 mod signups;
 mod subscribers;
 

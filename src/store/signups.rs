@@ -1,4 +1,4 @@
-//! Sign-ups, and changes of address: what somebody asked for, until they prove that the address is theirs.
+//! Sign-ups: what somebody asked for, until they prove that the address is theirs.
 //!
 //! Asking writes the same rows whether or not anybody knows the address, so nothing can be told from how long it takes. What a letter
 //! says, and whether there is one, is decided when it is sent.
@@ -12,19 +12,19 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::letters::plan_latest;
-use super::subscribers::{new_token, subscribers};
+use super::subscribers::new_token;
 use super::{LetterKind, Origin, Store, fresh_number, time};
 use crate::model::{
-    Address, CadenceId, Consent, ConsentEvent, ItemKey, Language, Preferences, Subscriber,
-    SubscriberId, SubscriberState, TopicId, consent_hash,
+    Address, CadenceId, Consent, ConsentEvent, ItemKey, Language, SubscriberId, TopicId,
+    consent_hash,
 };
 
 /// In what time sign-ups from one network are counted.
 const NETWORK_SPAN: TimeDelta = TimeDelta::hours(1);
 
 /// In what time sign-ups of one address are counted, and how many of them are kept.
-const ADDRESS_SPAN: TimeDelta = TimeDelta::hours(24);
-const PER_ADDRESS: i64 = 3;
+pub(super) const ADDRESS_SPAN: TimeDelta = TimeDelta::hours(24);
+pub(super) const PER_ADDRESS: i64 = 3;
 
 /// What somebody asks for on a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +112,7 @@ async fn is_open(
 }
 
 /// What a click comes to that confirms nothing now.
-async fn before(
+pub(super) async fn before(
     connection: &mut AnyConnection,
     asked: Asked,
     id: i64,
@@ -343,228 +343,6 @@ impl Store {
         Ok([requested, confirmed])
     }
 
-    /// Plans the letter that asks whether `address` belongs to `subscriber`. Of one subscriber, a few are kept a day.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn create_address_change(
-        &self,
-        subscriber: SubscriberId,
-        address: &Address,
-        language: Language,
-        ip: IpAddr,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        let id = fresh_number()?;
-        let planned = sqlx::query(
-            "INSERT INTO address_change (id, subscriber, address, address_key, ip, requested_at)
-             SELECT $8, $1, $2, $3, $4, $5 WHERE
-                (SELECT COUNT(*) FROM address_change WHERE subscriber = $1 AND requested_at > $6) < $7",
-        )
-        .bind(subscriber.0)
-        .bind(address.as_str())
-        .bind(address.key())
-        .bind(ip.to_string())
-        .bind(now.timestamp())
-        .bind((now - ADDRESS_SPAN).timestamp())
-        .bind(PER_ADDRESS)
-        .bind(id)
-        .execute(&mut *tx)
-        .await?;
-        if planned.rows_affected() > 0 {
-            self.plan_letter(&mut tx, LetterKind::Move, id, address, language, now)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Moves a subscriber to the address that they have proved to be theirs. Where it has a subscription already, that one takes
-    /// over what they chose, and the one of the old address ends.
-    ///
-    /// # Errors
-    /// When the database fails; nothing is moved then.
-    pub async fn confirm_address_change(
-        &self,
-        click: Click<'_>,
-        home: Language,
-    ) -> anyhow::Result<Confirmed> {
-        let Click {
-            id,
-            since,
-            ip,
-            form,
-            now,
-        } = click;
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        let row = sqlx::query(
-            "UPDATE address_change SET confirmed_at = $2
-             WHERE id = $1 AND requested_at > $3 AND confirmed_at IS NULL RETURNING subscriber, address, address_key, ip, requested_at",
-        )
-        .bind(id)
-        .bind(now.timestamp())
-        .bind(since.timestamp())
-        .fetch_optional(&mut *tx)
-        .await?;
-        let Some(row) = row else {
-            return before(&mut tx, Asked::Move, id, since).await;
-        };
-        let mover = SubscriberId(row.try_get("subscriber")?);
-        let (address, key): (String, String) =
-            (row.try_get("address")?, row.try_get("address_key")?);
-        let Some(before) = self.subscriber_in(&mut tx, mover).await? else {
-            return Ok(Confirmed::Never);
-        };
-        // Who has left meanwhile does not come back by this.
-        if before.state != SubscriberState::Confirmed {
-            return Ok(Confirmed::Never);
-        }
-        let other: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
-                .bind(&key)
-                .fetch_optional(&mut *tx)
-                .await?;
-        let configured: String = sqlx::query_scalar("SELECT origin FROM subscriber WHERE id = $1")
-            .bind(mover.0)
-            .fetch_one(&mut *tx)
-            .await?;
-        let stays = match other {
-            Some(other) => other == mover.0,
-            // The configuration would bring the old address back, were it not known to have left.
-            None => configured != Origin::Config.word(),
-        };
-        let subscriber = if stays {
-            sqlx::query(
-                "UPDATE subscriber SET address = $2, address_key = $3, origin = $4 WHERE id = $1",
-            )
-            .bind(mover.0)
-            .bind(&address)
-            .bind(&key)
-            .bind(Origin::Form.word())
-            .execute(&mut *tx)
-            .await?;
-            // What happened to mail for the old address says nothing about the new one.
-            sqlx::query("DELETE FROM bounce WHERE subscriber = $1")
-                .bind(mover.0)
-                .execute(&mut *tx)
-                .await?;
-            mover
-        } else {
-            let heir = self.heir(&mut tx, mover, &address, &key, now).await?;
-            self.leave(&mut tx, &[(mover, Some(ip))], form, now).await?;
-            heir
-        };
-        sqlx::query("DELETE FROM suppression WHERE address_key = $1")
-            .bind(&key)
-            .execute(&mut *tx)
-            .await?;
-        let asked: String = row.try_get("ip")?;
-        let from = self
-            .erasure_hash(&mut tx, &before.profile.address.key())
-            .await?;
-        let to = self.erasure_hash(&mut tx, &key).await?;
-        let entry = Consent {
-            details: json!({
-                "from_hmac": from, "to_hmac": to, "requested_from": asked,
-                "requested_at": time(&row, "requested_at")?,
-            }),
-            ..Consent::new(ConsentEvent::Moved, now, Some(ip), form)
-        };
-        self.log_consent(&mut tx, &[(subscriber, entry)]).await?;
-        let erased = self.erased_hashes(&mut tx, [&key].into_iter()).await?;
-        for hash in erased.keys() {
-            self.forget_erased(&mut tx, hash).await?;
-        }
-        // Whoever had the link may not have been the reader: the old mailbox is told.
-        let language = before.profile.language.unwrap_or(home);
-        let (kind, old) = (LetterKind::Moved, &before.profile.address);
-        self.plan_letter(&mut tx, kind, subscriber.0, old, language, now)
-            .await?;
-        tx.commit().await?;
-        Ok(Confirmed::Now(subscriber))
-    }
-
-    /// The subscription of another address, with all that `mover` chose.
-    async fn heir(
-        &self,
-        tx: &mut AnyConnection,
-        mover: SubscriberId,
-        address: &str,
-        key: &str,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<SubscriberId> {
-        let heir: i64 = sqlx::query_scalar(
-            "INSERT INTO subscriber (token, address, address_key, name, cadence, language, state, origin, created_at, confirmed_at,
-                length, send_hour, timezone, paused_until)
-             SELECT $1, $2, $3, name, cadence, language, 'confirmed', $4, $5, $5, length, send_hour, timezone, paused_until
-             FROM subscriber WHERE id = $6
-             ON CONFLICT (address_key) DO UPDATE SET
-                name = excluded.name, cadence = excluded.cadence, language = excluded.language, state = 'confirmed',
-                origin = excluded.origin, left_at = NULL, length = excluded.length, send_hour = excluded.send_hour,
-                timezone = excluded.timezone, paused_until = excluded.paused_until,
-                confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at ELSE excluded.confirmed_at END
-             RETURNING id",
-        )
-        .bind(new_token()?)
-        .bind(address)
-        .bind(key)
-        .bind(Origin::Form.word())
-        .bind(now.timestamp())
-        .bind(mover.0)
-        .fetch_one(&mut *tx)
-        .await?;
-        sqlx::query("DELETE FROM subscriber_topic WHERE subscriber = $1")
-            .bind(heir)
-            .execute(&mut *tx)
-            .await?;
-        for sql in [
-            "INSERT INTO subscriber_topic (subscriber, topic) SELECT $2, topic FROM subscriber_topic WHERE subscriber = $1",
-            "INSERT INTO follow (subscriber, story, at_once, since)
-             SELECT $2, story, at_once, since FROM follow WHERE subscriber = $1 ON CONFLICT DO NOTHING",
-            // The proof goes with what it proves.
-            "INSERT INTO consent (subscriber, event, at, ip, form, text, details)
-             SELECT $2, event, at, ip, form, text, details FROM consent
-             WHERE subscriber = $1 AND event IN ('requested', 'confirmed', 'added', 'moved') ORDER BY id",
-        ] {
-            sqlx::query(sql)
-                .bind(mover.0)
-                .bind(heir)
-                .execute(&mut *tx)
-                .await?;
-        }
-        Ok(SubscriberId(heir))
-    }
-
-    /// The subscriber of that number.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn find_subscriber(&self, id: SubscriberId) -> anyhow::Result<Option<Subscriber>> {
-        let mut connection = self.connection().await;
-        self.subscriber_in(&mut connection, id).await
-    }
-
-    pub(super) async fn subscriber_in(
-        &self,
-        connection: &mut AnyConnection,
-        id: SubscriberId,
-    ) -> anyhow::Result<Option<Subscriber>> {
-        let rows = sqlx::query("SELECT * FROM subscriber WHERE id = $1 AND address <> ''")
-            .bind(id.0)
-            .fetch_all(&mut *connection)
-            .await?;
-        let topics =
-            sqlx::query("SELECT subscriber, topic FROM subscriber_topic WHERE subscriber = $1")
-                .bind(id.0)
-                .fetch_all(&mut *connection)
-                .await?;
-        let found = subscribers(&rows, &topics)?;
-        Ok(found.into_iter().next().map(|(_, subscriber)| subscriber))
-    }
-
     /// Deletes what nobody has confirmed before `before`, and letters that are of no use any more.
     ///
     /// # Errors
@@ -583,103 +361,6 @@ impl Store {
                 .await?;
         }
         tx.commit().await
-    }
-
-    /// Writes what a subscriber has chosen, and puts it on record. From now on it is theirs: no configuration overrules it.
-    ///
-    /// Returns whether there is such a subscriber, who has not left.
-    ///
-    /// # Errors
-    /// When the database fails; nothing is written then.
-    pub async fn update_preferences(
-        &self,
-        id: SubscriberId,
-        chosen: &Preferences,
-        entry: Consent,
-    ) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        let changed = sqlx::query(
-            "UPDATE subscriber SET cadence = $2, language = $3, length = $4, send_hour = $5, timezone = $6,
-                paused_until = $7, origin = $8
-             WHERE id = $1 AND state = 'confirmed'",
-        )
-        .bind(id.0)
-        .bind(chosen.cadence.as_str())
-        .bind(chosen.language.map(Language::tag))
-        .bind(chosen.length.word())
-        .bind(chosen.hour.map(i64::from))
-        .bind(chosen.timezone.map(chrono_tz::Tz::name))
-        .bind(chosen.paused_until.map(|at| at.timestamp()))
-        .bind(Origin::Form.word())
-        .execute(&mut *tx)
-        .await?;
-        if changed.rows_affected() == 0 {
-            return Ok(false);
-        }
-        self.write_topics(&mut tx, id, &chosen.topics).await?;
-        self.log_consent(&mut tx, &[(id, entry)]).await?;
-        tx.commit().await?;
-        Ok(true)
-    }
-
-    /// Takes back that somebody left after `since`. Returns whether they are subscribed now.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn undo_unsubscribe(
-        &self,
-        id: SubscriberId,
-        since: DateTime<Utc>,
-        ip: IpAddr,
-        form: &str,
-        now: DateTime<Utc>,
-    ) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        // Whoever had not confirmed before is not confirmed by this.
-        let back = sqlx::query(
-            "UPDATE subscriber SET state = 'confirmed', left_at = NULL, origin = $3
-             WHERE id = $1 AND state = 'unsubscribed' AND left_at > $2 AND confirmed_at IS NOT NULL
-             AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = subscriber.address_key)",
-        )
-        .bind(id.0)
-        .bind(since.timestamp())
-        .bind(Origin::Form.word())
-        .execute(&mut *tx)
-        .await?;
-        if back.rows_affected() > 0 {
-            let entry = Consent::new(ConsentEvent::Returned, now, Some(ip), form);
-            self.log_consent(&mut tx, &[(id, entry)]).await?;
-        }
-        let state: Option<String> =
-            sqlx::query_scalar("SELECT state FROM subscriber WHERE id = $1")
-                .bind(id.0)
-                .fetch_optional(&mut *tx)
-                .await?;
-        tx.commit().await?;
-        Ok(state.as_deref() == Some(SubscriberState::Confirmed.word()))
-    }
-
-    async fn write_topics(
-        &self,
-        tx: &mut AnyConnection,
-        id: SubscriberId,
-        topics: &BTreeSet<TopicId>,
-    ) -> sqlx::Result<()> {
-        sqlx::query("DELETE FROM subscriber_topic WHERE subscriber = $1")
-            .bind(id.0)
-            .execute(&mut *tx)
-            .await?;
-        let sql = self.with_rows(
-            "INSERT INTO subscriber_topic (subscriber, topic) SELECT $2, r.value->>'v' FROM {rows} WHERE true",
-        );
-        sqlx::query(sql)
-            .bind(super::array(topics))
-            .bind(id.0)
-            .execute(&mut *tx)
-            .await?;
-        Ok(())
     }
 }
 
