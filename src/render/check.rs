@@ -6,8 +6,10 @@ use dom_query::Document;
 use super::letter::{FactList, confirmation, goodbye, report, welcome};
 use super::lint::{Rendered, Weight, has_link, lacking_lines, lint, visible_text};
 use super::templates::TemplateError;
-use super::{Theme, digest, page, specimen};
-use crate::model::{Audience, Language, Letter, Newsletter, PersonalLinks};
+use super::{Theme, digest, followed, page, specimen};
+use crate::model::{
+    Audience, Body, Edition, Followed, Language, Letter, Newsletter, Personal, PersonalLinks, Story,
+};
 
 /// Stands for a personal link where a letter has one.
 const LINK: &str = "https://example.org/link-of-a-reader";
@@ -27,8 +29,58 @@ pub fn template_problems(newsletter: &Newsletter, theme: &Theme) -> Vec<Template
             }
         }
     }
+    problems.extend(followed_problems(newsletter, theme));
     problems.sort_by_key(|problem| (problem.name.clone(), problem.line, problem.what.clone()));
     problems.dedup();
+    problems
+}
+
+/// What keeps news of followed stories from whoever follows them, where readers can.
+fn followed_problems(newsletter: &Newsletter, theme: &Theme) -> Vec<TemplateError> {
+    if newsletter.follow_url.is_none() {
+        return Vec::new();
+    }
+    let full = specimen::edition(&newsletter.id, DateTime::UNIX_EPOCH);
+    let news: Vec<Story> = full.sections[0].stories.clone();
+    let edition = Edition {
+        followed: vec![Followed {
+            story: news[0].lead.key.clone(),
+            title: news[0].lead.title.clone(),
+            news,
+        }],
+        ..full
+    };
+    let audience = Audience::everything(newsletter.language);
+    // What cannot be filled in at all is told by the others.
+    let Ok(digest) = digest(newsletter, theme, &edition, &audience) else {
+        return Vec::new();
+    };
+    let has = |body: &Body, wanted| body.parts().any(|(_, place)| place == Some(wanted));
+    let mut problems = Vec::new();
+    for (name, has_place, place) in [
+        (
+            "digest.html",
+            has(&digest.html, Personal::FollowedHtml),
+            "digest.followed_html",
+        ),
+        (
+            "digest.txt",
+            has(&digest.text, Personal::FollowedText),
+            "digest.followed_text",
+        ),
+    ] {
+        if !has_place {
+            let what = format!("lacks `{place}`, where news go of the stories that readers follow");
+            problems.push(TemplateError::in_mail(name, what));
+        }
+    }
+    if let Ok(sections) = followed(newsletter, theme, &edition, &audience)
+        && sections.len() != edition.followed.len()
+    {
+        let what = "lacks `section.begins` and `section.ends` around each section";
+        problems
+            .extend(["digest.html", "digest.txt"].map(|name| TemplateError::in_mail(name, what)));
+    }
     problems
 }
 

@@ -297,3 +297,39 @@ fn a_preview_tells_what_readers_would_hold_against_a_template() {
         .json();
     assert_eq!(json["editions"][0]["flaws"][0]["weight"], "grave");
 }
+
+#[test]
+fn a_template_without_room_for_what_readers_follow_is_refused() {
+    for (file, part, told) in [
+        (
+            "digest.html",
+            "{{- digest.followed_html|safe }}",
+            "digest.followed_html",
+        ),
+        (
+            "digest.txt",
+            "{{- digest.followed_text }}",
+            "digest.followed_text",
+        ),
+        (
+            "digest.html",
+            "{{- section.begins|safe }}",
+            "section.begins",
+        ),
+    ] {
+        let project = Project::shipped();
+        project.run(&["templates", "mine", file]).expect(0);
+        project.edit_config("# templates = \"templates/theme\"", "templates = \"mine\"");
+        project.run(&["preview"]).expect(0);
+        let path = project.path("mine").join(file);
+        let ours = std::fs::read_to_string(&path).unwrap();
+        assert!(ours.contains(part), "{ours}");
+        std::fs::write(&path, ours.replace(part, "")).unwrap();
+        let refused = project.run(&["send"]);
+        assert!(
+            refused.code != Some(0) && refused.stderr.contains(told),
+            "{}",
+            refused.stderr
+        );
+    }
+}
