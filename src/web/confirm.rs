@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 
 use super::app::App;
-use super::frame::{Form, Link, Page, message, page};
+use super::frame::{Link, Page, message, page, question};
 use super::guard::{Answer, Ask, Fields, FromHere, invalid};
 use super::metrics::Event;
 use super::options::Welcome;
@@ -13,32 +13,63 @@ use crate::model::Purpose;
 use crate::render::words;
 use crate::store::{Asked, Click, Confirmed, Greeting};
 
+/// The number of a link that a click may still answer.
+async fn open(app: &App, asked: Asked, token: &str) -> anyhow::Result<Option<i64>> {
+    let purpose = match asked {
+        Asked::SignUp => Purpose::Confirm,
+        Asked::Move => Purpose::Move,
+    };
+    let Some(id) = app.tokens.open(purpose, token) else {
+        return Ok(None);
+    };
+    let since = (app.clock.wall)() - app.options.confirm_within;
+    let is_open = app.stores.reader().is_open(asked, id, since).await?;
+    Ok(is_open.then_some(id))
+}
+
+/// The click of who asks, on the button of the page `form`.
+fn click<'a>(app: &App, ask: &Ask, id: i64, form: &'a str) -> Click<'a> {
+    let now = (app.clock.wall)();
+    Click {
+        id,
+        since: now - app.options.confirm_within,
+        ip: ask.ip,
+        form,
+        now,
+    }
+}
+
 /// Asks whether somebody wants the newsletter.
 pub(super) async fn ask(
     State(app): State<Arc<App>>,
     ask: Ask,
     Path(token): Path<String>,
 ) -> Answer {
-    let words = words(ask.language);
-    let since = (app.clock.wall)() - app.options.confirm_within;
-    let Some(id) = app.tokens.open(Purpose::Confirm, &token) else {
-        return Ok(invalid(&app, &ask));
-    };
-    if !app
-        .stores
-        .reader()
-        .is_open(Asked::SignUp, id, since)
-        .await?
-    {
+    if open(&app, Asked::SignUp, &token).await?.is_none() {
         return Ok(invalid(&app, &ask));
     }
-    let action = app.page(&format!("confirm/{token}"));
-    let question = Page {
-        forms: vec![Form::of(action, words.letters.confirm)],
-        ..Page::default()
-    };
+    let words = words(ask.language);
     let said = &words.pages.confirm.question;
-    Ok(page(message(&app, &ask, said, question)?))
+    question(&app, &ask, said, words.letters.confirm, ("confirm", &token))
+}
+
+/// Asks whether a subscription is to go to a new address.
+pub(super) async fn ask_to_move(
+    State(app): State<Arc<App>>,
+    ask: Ask,
+    Path(token): Path<String>,
+) -> Answer {
+    if open(&app, Asked::Move, &token).await?.is_none() {
+        return Ok(invalid(&app, &ask));
+    }
+    let words = &words(ask.language).pages.confirm;
+    question(
+        &app,
+        &ask,
+        &words.move_question,
+        words.move_button,
+        ("move", &token),
+    )
 }
 
 /// Confirms a sign-up.
@@ -50,21 +81,13 @@ pub(super) async fn confirm(
     fields: Fields,
 ) -> Answer {
     let ask = ask.with_form(&app, &fields);
-    let now = (app.clock.wall)();
-    let since = now - app.options.confirm_within;
-    let Some(id) = app.tokens.open(Purpose::Confirm, &token) else {
+    let Some(id) = open(&app, Asked::SignUp, &token).await? else {
         return Ok(invalid(&app, &ask));
     };
     let store = app.stores.writer();
     let form = app.page("confirm");
     let mut links = Vec::new();
-    let click = Click {
-        id,
-        since,
-        ip: ask.ip,
-        form: &form,
-        now,
-    };
+    let click = click(&app, &ask, id, &form);
     let greeting = Greeting {
         letter: app.options.welcome != Welcome::None,
         edition: app.options.welcome == Welcome::Edition,
@@ -89,28 +112,6 @@ pub(super) async fn confirm(
     Ok(page(message(&app, &ask, said, done)?))
 }
 
-/// Asks whether a subscription is to go to a new address.
-pub(super) async fn ask_to_move(
-    State(app): State<Arc<App>>,
-    ask: Ask,
-    Path(token): Path<String>,
-) -> Answer {
-    let words = &words(ask.language).pages.confirm;
-    let since = (app.clock.wall)() - app.options.confirm_within;
-    let Some(id) = app.tokens.open(Purpose::Move, &token) else {
-        return Ok(invalid(&app, &ask));
-    };
-    if !app.stores.reader().is_open(Asked::Move, id, since).await? {
-        return Ok(invalid(&app, &ask));
-    }
-    let action = app.page(&format!("move/{token}"));
-    let question = Page {
-        forms: vec![Form::of(action, words.move_button)],
-        ..Page::default()
-    };
-    Ok(page(message(&app, &ask, &words.move_question, question)?))
-}
-
 /// Moves a subscription to the address that the letter went to.
 pub(super) async fn confirm_move(
     State(app): State<Arc<App>>,
@@ -120,20 +121,12 @@ pub(super) async fn confirm_move(
     fields: Fields,
 ) -> Answer {
     let ask = ask.with_form(&app, &fields);
-    let now = (app.clock.wall)();
-    let since = now - app.options.confirm_within;
-    let Some(id) = app.tokens.open(Purpose::Move, &token) else {
+    let Some(id) = open(&app, Asked::Move, &token).await? else {
         return Ok(invalid(&app, &ask));
     };
     let form = app.page("move");
     let store = app.stores.writer();
-    let click = Click {
-        id,
-        since,
-        ip: ask.ip,
-        form: &form,
-        now,
-    };
+    let click = click(&app, &ask, id, &form);
     let home = app.newsletter.language;
     let moved = store.confirm_address_change(click, home).await?;
     app.letters.notify_one();

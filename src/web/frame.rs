@@ -243,6 +243,24 @@ pub(super) fn message(
     Ok(Html(page.render()?))
 }
 
+/// A page that asks one thing, and a button that answers it by a POST to `path` with the same token.
+pub(super) fn question(
+    app: &App,
+    ask: &Ask,
+    said: &Message,
+    button: &'static str,
+    (path, token): (&str, &str),
+) -> Answer {
+    // Whatever was sent, what is no token does not stand in the page.
+    let token = token.chars().take(64).filter(char::is_ascii_alphanumeric);
+    let token: String = token.collect();
+    let question = Page {
+        forms: vec![Form::of(app.page(&format!("{path}/{token}")), button)],
+        ..Page::default()
+    };
+    Ok(page(message(app, ask, said, question)?))
+}
+
 /// What may be kept for a while by whoever asked for it, and asked for again at little cost.
 pub(super) fn kept(app: &App, ask: &Ask, kind: &'static str, body: String) -> Answer {
     let hash = Sha256::digest(&body);

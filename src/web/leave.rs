@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use chrono::TimeDelta;
 
 use super::app::App;
-use super::frame::{Form, Link, Page, message, page};
+use super::frame::{Form, Link, Page, message, page, question};
 use super::guard::{Answer, Ask, Fields, FromHere};
 use super::metrics::Event;
 use crate::model::{Purpose, SubscriberId};
@@ -28,18 +28,7 @@ pub(super) async fn ask(
     Path(token): Path<String>,
 ) -> Answer {
     let words = &words(ask.language).pages.leave;
-    // Whatever was sent, it is no token: it stands in the page.
-    let token: String = token
-        .chars()
-        .take(64)
-        .filter(char::is_ascii_alphanumeric)
-        .collect();
-    let action = app.page(&format!("u/{token}"));
-    let question = Page {
-        forms: vec![Form::of(action, words.button)],
-        ..Page::default()
-    };
-    Ok(page(message(&app, &ask, &words.question, question)?))
+    question(&app, &ask, &words.question, words.button, ("u", &token))
 }
 
 /// Lets somebody go.
@@ -71,21 +60,11 @@ pub(super) async fn ask_to_undo(
     Path(token): Path<String>,
 ) -> Answer {
     let words = words(ask.language);
-    let token: String = token
-        .chars()
-        .take(64)
-        .filter(char::is_ascii_alphanumeric)
-        .collect();
-    let action = app.page(&format!("undo/{token}"));
-    let question = Page {
-        forms: vec![Form::of(action, words.pages.leave.undo)],
-        ..Page::default()
-    };
     let said = Message {
         heading: words.pages.leave.undo,
         text: words.letters.mistake,
     };
-    Ok(page(message(&app, &ask, &said, question)?))
+    question(&app, &ask, &said, words.pages.leave.undo, ("undo", &token))
 }
 
 /// Takes back that somebody left.

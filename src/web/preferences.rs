@@ -30,7 +30,7 @@ struct PreferencesPage<'a> {
     action: String,
     address_action: String,
     leave_action: String,
-    form: Choices,
+    choices: Choices,
     lengths: Vec<Choice>,
     hours: Vec<Choice>,
     timezone: String,
@@ -114,16 +114,16 @@ async fn show_with(
             title: follow.title,
         })
         .collect();
-    let choices = app.personal("p", Purpose::Preferences, id);
+    let own = app.personal("p", Purpose::Preferences, id);
     let page = PreferencesPage {
         frame: &Frame::new(app, ask, pages.choose.heading),
         words: pages,
         notice,
         error,
-        address_action: format!("{choices}/address"),
-        action: choices,
+        address_action: format!("{own}/address"),
+        action: own,
         leave_action: app.personal("u", Purpose::Unsubscribe, id),
-        form: Choices::new(app, ask, &chosen),
+        choices: Choices::new(app, ask, &chosen),
         lengths: lengths
             .map(|(length, label)| Choice {
                 value: length.word().to_owned(),

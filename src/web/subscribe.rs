@@ -41,14 +41,6 @@ pub(super) struct SignUpForm {
     pub(super) choices: Choices,
 }
 
-impl std::ops::Deref for SignUpForm {
-    type Target = Choices;
-
-    fn deref(&self) -> &Choices {
-        &self.choices
-    }
-}
-
 impl SignUpForm {
     pub(super) fn new(app: &App, ask: &Ask, chosen: &Chosen, name: &'static str) -> Self {
         let (consent, language) = app.consent(ask.language);

@@ -332,8 +332,7 @@ fn nobody_can_tell_whether_an_address_is_known() {
     }
     answers.dedup();
     assert_eq!(answers.len(), 1);
-    // The known one was asked for more often, and so may be answered sooner; nothing in the way there looks at subscribers, which the store's own test shows. A
-    // hundred times as long would be another way.
+    // Nothing on that way looks at subscribers; this would show another one.
     for times in &mut times {
         times.sort();
     }
