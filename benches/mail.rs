@@ -141,6 +141,7 @@ fn edition() -> Edition {
             until: slot,
         },
         created_at: slot,
+        covers: None,
         sections: Vec::new(),
         blocks: Vec::new(),
         followed: Vec::new(),

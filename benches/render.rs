@@ -216,6 +216,7 @@ fn edition(stories: usize) -> Edition {
             until: now(),
         },
         created_at: now(),
+        covers: None,
         sections: (0..topics).map(section).collect(),
         blocks: Vec::new(),
         followed: Vec::new(),

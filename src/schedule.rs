@@ -16,6 +16,8 @@ pub struct History {
     pub last_slot: Option<DateTime<Utc>>,
     /// Where the last edition that was not skipped ended.
     pub covered_until: Option<DateTime<Utc>>,
+    /// The last item that an edition has covered (see [`crate::model::Coverage`]).
+    pub covered: Option<i64>,
 }
 
 /// What a cadence wants at a given moment.
@@ -84,6 +86,11 @@ pub fn window(
         .covered_until
         .or_else(|| previous_slot(cadence, timezone, slot, Inclusive::No))
         .unwrap_or(slot - chrono::TimeDelta::days(1));
+    // What ended in the future was cut by a clock that was ahead.
+    let since = match since < now {
+        true => since,
+        false => previous_slot(cadence, timezone, now, Inclusive::No).unwrap_or(now),
+    };
     Window {
         since: since.min(now),
         until: now,
@@ -153,6 +160,7 @@ mod tests {
         History {
             last_slot: Some(at(slot)),
             covered_until: Some(at(slot)),
+            ..History::default()
         }
     }
 
@@ -207,6 +215,7 @@ mod tests {
         let history = History {
             last_slot: Some(at("2026-11-19T07:00:00+01:00")),
             covered_until: Some(at("2026-11-19T07:42:00+01:00")),
+            ..History::default()
         };
         let Due::Edition { window, .. } = due(
             &daily("0 7 * * *"),
@@ -330,6 +339,7 @@ mod tests {
         let history = History {
             last_slot: Some(first),
             covered_until: Some(first),
+            ..History::default()
         };
         assert_eq!(
             due(&cadence, BERLIN, history, second_half_three),

@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::{line, terminal};
 use crate::config::Config;
-use crate::store::Store;
 
 /// Arguments of `tidings collect`.
 #[derive(Debug, Args)]
@@ -16,25 +15,20 @@ pub(super) struct Collect {
 
 impl Collect {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let store = Store::open(&config.store, &config.newsletter.id).await?;
         let now = super::now(config, None);
-        let Some(collected) = line::collect_into(
-            config,
-            &store,
-            &config.collect,
-            now,
-            terminal::stop_signal(),
-        )
-        .await?
-        else {
+        let stop = terminal::stop_signal();
+        let collecting = super::with_store(config, async |store| {
+            line::collect_into(config, store, &config.collect, now, stop).await
+        });
+        let Some(collected) = collecting.await? else {
             return Ok(super::INTERRUPTED);
         };
         if self.json {
             super::print_json(&collected)?;
         } else if terminal::is_watched() {
-            println!("{}", collected.summary());
+            say!("{}", collected.summary());
         }
-        eprint!("{}", collected.trouble());
+        tell_part!("{}", collected.trouble());
         Ok(if collected.failures.is_empty() {
             super::DONE
         } else {

@@ -66,15 +66,15 @@ impl Discover {
                 let newest = feed.newest_item.map_or_else(String::new, |at| {
                     format!(", newest of {}", at.format("%-d %B %Y"))
                 });
-                println!(
+                say!(
                     "# {title}: {}{newest}",
                     super::report::count(feed.items as u64, "item", "items")
                 );
-                println!("[[feed]]\nurl = {}\n", toml::Value::from(feed.url.as_str()));
+                say!("[[feed]]\nurl = {}\n", toml::Value::from(feed.url.as_str()));
             }
         }
         if found.is_empty() {
-            eprintln!("{url} names no feed, and none is at the usual places.");
+            tell!("{url} names no feed, and none is at the usual places.");
             return Ok(super::FAILED);
         }
         Ok(super::DONE)

@@ -112,37 +112,48 @@ impl From<Shown> for DeliveryState {
 
 impl Editions {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let store = Store::open(&config.store, &config.newsletter.id).await?;
+        // Who only looks writes nothing, and makes no store.
+        if matches!(self, Self::List(_) | Self::Show(_)) {
+            return super::reading_store(config, async |store| self.on(config, store).await).await;
+        }
+        super::with_store(config, async |store| self.on(config, store).await).await
+    }
+
+    async fn on(self, config: &Config, store: &Store) -> anyhow::Result<u8> {
         match self {
-            Self::List(list) => list.run(config, &store).await,
+            Self::List(list) => list.run(config, store).await,
             Self::Show(show) => {
-                let Some(edition) = find(config, &store, &show.edition).await? else {
+                let Some(edition) = find(config, store, &show.edition).await? else {
                     return Ok(super::FAILED);
                 };
-                show.run(config, &store, edition).await
+                show.run(config, store, edition).await
             }
             Self::Resume(resume) => {
-                let Some(edition) = find(config, &store, &resume.edition).await? else {
+                let Some(edition) = find(config, store, &resume.edition).await? else {
                     return Ok(super::FAILED);
                 };
                 let mut states = vec![DeliveryState::Cancelled, DeliveryState::Deferred];
                 states.extend(resume.unknown.then_some(DeliveryState::Unknown));
                 states.extend(resume.failed.then_some(DeliveryState::Failed));
                 let resumed = store
+                    .ledger()
                     .resume_edition(&edition.id, &states, line::wall())
                     .await?;
-                println!(
+                say!(
                     "{} due now; the next `tidings send` takes care of them.",
                     count(resumed, "delivery is", "deliveries are")
                 );
                 Ok(super::DONE)
             }
             Self::Cancel(cancel) => {
-                let Some(edition) = find(config, &store, &cancel.edition).await? else {
+                let Some(edition) = find(config, store, &cancel.edition).await? else {
                     return Ok(super::FAILED);
                 };
-                let cancelled = store.cancel_edition(&edition.id, line::wall()).await?;
-                println!(
+                let cancelled = store
+                    .ledger()
+                    .cancel_edition(&edition.id, line::wall())
+                    .await?;
+                say!(
                     "{} cancelled. `tidings editions resume {}` takes that back.",
                     count(cancelled, "delivery is", "deliveries are"),
                     edition.id
@@ -160,6 +171,7 @@ async fn find(
     name: &str,
 ) -> anyhow::Result<Option<EditionSummary>> {
     let mut editions = store
+        .editions()
         .list_editions(&config.newsletter.id, u32::MAX)
         .await?
         .into_iter();
@@ -169,9 +181,7 @@ async fn find(
         editions.find(|edition| edition.id.as_str() == name)
     };
     if found.is_none() {
-        eprintln!(
-            "There is no edition “{name}”. `tidings editions list` names those that there are."
-        );
+        tell!("There is no edition “{name}”. `tidings editions list` names those that there are.");
     }
     Ok(found)
 }
@@ -179,23 +189,24 @@ async fn find(
 impl List {
     async fn run(self, config: &Config, store: &Store) -> anyhow::Result<u8> {
         let editions = store
+            .editions()
             .list_editions(&config.newsletter.id, self.limit)
             .await?;
         if self.json {
             let mut list = Vec::new();
             for edition in &editions {
-                let counts = store.count_deliveries_of(&edition.id).await?;
+                let counts = store.ledger().count_deliveries_of(&edition.id).await?;
                 list.push(as_json(edition, counts));
             }
             super::print_json(&list)?;
             return Ok(super::DONE);
         }
         if editions.is_empty() {
-            println!("There is no edition yet. `tidings send` makes one when it is due.");
+            say!("There is no edition yet. `tidings send` makes one when it is due.");
         }
         for edition in editions {
-            let counts = store.count_deliveries_of(&edition.id).await?;
-            println!(
+            let counts = store.ledger().count_deliveries_of(&edition.id).await?;
+            say!(
                 "{}  {}  {}",
                 edition.id,
                 moment(edition.slot, config.newsletter.timezone),
@@ -216,7 +227,7 @@ impl Show {
         if self.watch {
             watch(store, &edition.id).await?;
         }
-        let counts = store.count_deliveries_of(&edition.id).await?;
+        let counts = store.ledger().count_deliveries_of(&edition.id).await?;
         if self.json {
             let mut value = as_json(&edition, counts);
             if let Some(state) = self.deliveries {
@@ -226,6 +237,7 @@ impl Show {
                         "address": delivery.address, "attempts": delivery.attempts,
                         "at": delivery.at, "answer": delivery.answer,
                     }));
+                    Ok(())
                 })
                 .await?;
                 value["list"] = list.into();
@@ -233,23 +245,24 @@ impl Show {
             super::print_json(&value)?;
             return Ok(super::DONE);
         }
-        println!(
+        say!(
             "{}: the {} edition of {}",
             edition.id,
             edition.cadence,
             moment(edition.slot, config.newsletter.timezone)
         );
-        println!("{}", in_words(edition.state, counts));
+        say!("{}", in_words(edition.state, counts));
         match self.deliveries {
             Some(state) => {
                 each_delivery(store, &edition.id, state.into(), |delivery| {
                     let answer = delivery.answer.unwrap_or_default();
-                    println!("  {}  {answer}", delivery.address);
+                    say!("  {}  {answer}", delivery.address);
+                    Ok(())
                 })
                 .await?;
             }
             None if counts.failed + counts.unknown > 0 => {
-                println!("Who they are: --deliveries failed, --deliveries unknown");
+                say!("Who they are: --deliveries failed, --deliveries unknown");
             }
             None => {}
         }
@@ -262,26 +275,29 @@ async fn each_delivery(
     store: &Store,
     edition: &EditionId,
     state: DeliveryState,
-    mut show: impl FnMut(crate::store::DeliveryDetail),
+    mut show: impl FnMut(crate::store::DeliveryDetail) -> std::io::Result<()>,
 ) -> anyhow::Result<()> {
     let mut after = DeliveryId(0);
     loop {
-        let page = store.list_deliveries(edition, state, after, PAGE).await?;
+        let page = store
+            .ledger()
+            .list_deliveries(edition, state, after, PAGE)
+            .await?;
         let Some(last) = page.last() else {
             return Ok(());
         };
         after = last.id;
-        page.into_iter().for_each(&mut show);
+        page.into_iter().try_for_each(&mut show)?;
     }
 }
 
 /// Waits until nothing of `edition` is on its way any more, or waits for hours.
 async fn watch(store: &Store, edition: &EditionId) -> anyhow::Result<()> {
-    let counts = store.count_deliveries_of(edition).await?;
+    let counts = store.ledger().count_deliveries_of(edition).await?;
     let bar = bar("Sending", counts.total());
     let mut stop = super::terminal::stop_signal();
     loop {
-        let counts = store.count_deliveries_of(edition).await?;
+        let counts = store.ledger().count_deliveries_of(edition).await?;
         bar.set_position(counts.ended());
         if counts.pending == 0 || *stop.borrow() {
             break;

@@ -59,11 +59,11 @@ impl Explain {
         if self.json {
             super::print_json(&rehearsal)?;
         } else if let Some(file) = &self.html {
-            println!("Why each item is in or out: {}", file.display());
+            say!("Why each item is in or out: {}", file.display());
         } else {
-            print!("{}", self.text(config, &rehearsal));
+            say_part!("{}", self.text(config, &rehearsal));
         }
-        eprint!("{}", rehearsal.collect.trouble());
+        tell_part!("{}", rehearsal.collect.trouble());
         if let Some(file) = self.html.as_deref().filter(|_| self.open) {
             terminal::open(file)?;
         }

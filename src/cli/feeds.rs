@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::report::{CollectReport, count};
 use super::{discover, line, opml, terminal};
-use crate::collect::FetchOptions;
+use crate::collect::{self, FetchOptions};
 use crate::config::Config;
 use crate::model::{Feed, FetchFailure, FetchState, Location};
 use crate::store::Store;
@@ -67,7 +67,7 @@ impl Feeds {
 }
 
 async fn check(config: &Config, output: &Output) -> anyhow::Result<u8> {
-    let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
+    let store = Store::snapshot(&config.store, &config.newsletter.id).await?;
     let options = FetchOptions {
         checking: true,
         ..config.collect.clone()
@@ -88,12 +88,12 @@ async fn list(
     let (store, collected) = match checked {
         Some((store, collected)) => (store, Some(collected)),
         None => {
-            let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
+            let store = Store::open_to_read(&config.store, &config.newsletter.id).await?;
             (store, None)
         }
     };
     let now = super::now(config, None);
-    let states = store.list_fetch_states().await?;
+    let states = store.items().list_fetch_states().await?;
     let rows: Vec<Row> = config
         .feeds
         .iter()
@@ -102,15 +102,15 @@ async fn list(
             row(feed, state, collected.as_ref(), now)
         })
         .collect();
-    drop(store);
+    store.close().await?;
     if output.json {
         super::print_json(&rows)?;
     } else {
         for row in &rows {
-            print(row, config.newsletter.timezone);
+            print(row, config.newsletter.timezone)?;
         }
         if let Some(collected) = &collected {
-            println!("\n{}", collected.summary());
+            say!("\n{}", collected.summary());
         }
     }
     let failed = collected.is_some_and(|collected| !collected.failures.is_empty());
@@ -126,7 +126,7 @@ fn row(
     let flaw = collected.and_then(|collected| collected.flaws.get(&feed.key));
     let items = collected.and_then(|collected| collected.items_by_feed.get(&feed.key).copied());
     let (word, verdict) = verdict(&state, flaw, items, now);
-    let title = feed.name.clone().or(state.title);
+    let title = feed.name.clone().or_else(|| state.title.clone());
     Row {
         name: title.unwrap_or_else(|| feed.key.to_string()),
         url: match &feed.location {
@@ -139,7 +139,7 @@ fn row(
         items_a_day: state.items_a_day,
         newest_item: state.newest_at,
         last_success: state.succeeded_at,
-        next_fetch: state.rests_until.filter(|until| *until > line::wall()),
+        next_fetch: collect::rests_until(&state, line::wall()),
         moved_to: state.moved_to.map(String::from),
         failures: state.failures,
         failure: state.failure,
@@ -195,15 +195,15 @@ fn verdict(
     }
 }
 
-fn print(row: &Row, timezone: chrono_tz::Tz) {
+fn print(row: &Row, timezone: chrono_tz::Tz) -> std::io::Result<()> {
     let short = |at: DateTime<Utc>| {
         at.with_timezone(&timezone)
             .format("%-d %b %Y %H:%M")
             .to_string()
     };
-    println!("{}  [{}]", row.name, row.state);
+    say!("{}  [{}]", row.name, row.state);
     if row.name != row.url {
-        println!("    {}", row.url);
+        say!("    {}", row.url);
     }
     let mut facts = Vec::new();
     if let Some(items) = row.items {
@@ -226,9 +226,10 @@ fn print(row: &Row, timezone: chrono_tz::Tz) {
         facts.push(format!("not asked before {}", short(next)));
     }
     if !facts.is_empty() {
-        println!("    {}", facts.join(" · "));
+        say!("    {}", facts.join(" · "));
     }
     if row.verdict != "All is well." {
-        println!("    {}", row.verdict);
+        say!("    {}", row.verdict);
     }
+    Ok(())
 }

@@ -62,10 +62,10 @@ impl Inbound {
         if self.json {
             super::print_json(&done)?;
         } else if terminal::is_watched() {
-            print!("{}", done.summary());
+            say_part!("{}", done.summary());
         }
         if done.sender_faults > 0 {
-            eprintln!(
+            tell!(
                 "{} refused because of the sender; look at `tidings check`.",
                 count(done.sender_faults, "mail was", "mails were")
             );
@@ -79,7 +79,10 @@ impl Inbound {
     }
 
     async fn read(&self, config: &Config) -> anyhow::Result<Done> {
-        let store = Store::open(&config.store, &config.newsletter.id).await?;
+        super::with_store(config, async |store| self.read_into(config, store).await).await
+    }
+
+    async fn read_into(&self, config: &Config, store: &Store) -> anyhow::Result<Done> {
         let tokens = store.token_keys().await?;
         let mut done = Done::default();
         let Some(maildir) = &self.maildir else {
@@ -91,7 +94,7 @@ impl Inbound {
                 .context("reading the mail")?;
             take(
                 config,
-                &store,
+                store,
                 &tokens,
                 &bytes,
                 self.recipient.as_deref(),
@@ -108,7 +111,7 @@ impl Inbound {
                 .take(LONGEST)
                 .read_to_end(&mut bytes)
                 .with_context(reading)?;
-            take(config, &store, &tokens, &bytes, None, &mut done).await?;
+            take(config, store, &tokens, &bytes, None, &mut done).await?;
             // Only now: what is read twice is recorded once.
             let name = file.file_name().context("a file without a name")?;
             let seen = format!("{}:2,S", name.to_string_lossy());
@@ -155,12 +158,16 @@ async fn take(
         }
         Meaning::Unsubscribe(subscriber) => {
             let who = [(subscriber, None)];
-            let left = store.unsubscribe_all(&who, "mail", line::wall()).await?;
+            let left = store
+                .subscribers()
+                .unsubscribe_all(&who, "mail", line::wall())
+                .await?;
             if !left.is_empty() {
                 if config.serve.is_some() {
                     // With a way back, for whoever did not mean it.
                     let (kind, home) = (LetterKind::Goodbye, config.newsletter.language);
                     store
+                        .letters()
                         .create_letter(kind, subscriber, home, line::wall())
                         .await?;
                 }
@@ -178,12 +185,13 @@ async fn take(
             let delivery = match mail {
                 Named::Token(delivery) => Some(delivery),
                 Named::MessageId(edition, subscriber) => {
-                    store.find_delivery(&edition, &subscriber).await?
+                    store.ledger().find_delivery(&edition, &subscriber).await?
                 }
             };
             let known = match delivery {
                 Some(delivery) => {
                     store
+                        .ledger()
                         .record_bounce(delivery, bounce, Some(&detail), line::wall())
                         .await?
                 }

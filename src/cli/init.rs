@@ -36,14 +36,14 @@ struct NewConfig {
 impl Init {
     pub(super) fn run(self, path: &Path) -> anyhow::Result<u8> {
         if path.exists() {
-            eprintln!(
+            tell!(
                 "{} is there already, and stays as it is. Name another file with --config FILE.",
                 path.display()
             );
             return Ok(super::FAILED);
         }
         if !self.yes && !io::stdin().is_terminal() {
-            eprintln!(
+            tell!(
                 "There is nobody to answer questions. `tidings init --yes` takes the suggested answers."
             );
             return Ok(super::USAGE);
@@ -146,14 +146,14 @@ impl Init {
         .render()?;
         // What we write must be what we can read, whatever was answered.
         if let Err(problems) = config::parse(&text, Path::new("")) {
-            eprint!(
+            tell_part!(
                 "{}",
                 config::ConfigError {
                     path: path.to_owned(),
                     problems
                 }
             );
-            eprintln!("Nothing was written.");
+            tell!("Nothing was written.");
             return Ok(super::FAILED);
         }
         let mut file = OpenOptions::new()
@@ -164,12 +164,12 @@ impl Init {
         file.write_all(text.as_bytes())
             .with_context(|| format!("writing {}", path.display()))?;
         if self.yes {
-            println!(
+            say!(
                 "{} is written. Put your own address and imprint into it; then: tidings preview --open",
                 path.display()
             );
         } else {
-            println!(
+            say!(
                 "{} is written. Next: tidings preview --open",
                 path.display()
             );
@@ -198,7 +198,7 @@ impl Asker {
         loop {
             let mut answer = String::new();
             if self.asks {
-                eprint!("{question} [{suggestion}]: ");
+                tell_part!("{question} [{suggestion}]: ");
                 io::stderr().flush()?;
                 if io::stdin().lock().read_line(&mut answer)? == 0 {
                     anyhow::bail!("the answers ended before the questions; nothing was written");
@@ -209,7 +209,7 @@ impl Asker {
                 .unwrap_or(suggestion);
             match parse(answer) {
                 Ok(value) => return Ok(value),
-                Err(hint) if self.asks => eprintln!("{hint}"),
+                Err(hint) if self.asks => tell!("{hint}"),
                 Err(hint) => anyhow::bail!("{hint}"),
             }
         }

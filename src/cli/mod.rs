@@ -3,6 +3,9 @@
 //! Results go to stdout, talk to stderr. Where nobody watches (cron, a pipe), a run in which all is well
 //! says nothing.
 
+#[macro_use]
+mod terminal;
+
 mod check;
 mod collect;
 mod discover;
@@ -22,17 +25,19 @@ mod serve;
 mod store;
 mod subscribers;
 mod templates;
-mod terminal;
 mod work;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use clap::{Parser, Subcommand};
 
 use crate::collect::FetchOptions;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Migrations};
+use crate::store::Store;
 
 /// All is well.
 const DONE: u8 = 0;
@@ -108,7 +113,7 @@ enum Command {
     Editions(editions::Editions),
     /// Move the store to another engine, or change the key of its links
     #[command(subcommand)]
-    Store(store::Store),
+    Store(store::Command),
     /// Write the templates of mails to a folder, to be changed
     Templates(templates::Templates),
     /// Check the configuration, the store and the way out, without sending anything
@@ -135,11 +140,11 @@ async fn finish(arguments: Arguments) -> u8 {
         Err(error) if is_broken_pipe(&error) => DONE,
         Err(error) => match error.downcast_ref::<config::ConfigError>() {
             Some(problems) => {
-                eprint!("{problems}");
+                tell_part!("{problems}");
                 USAGE
             }
             None => {
-                eprintln!("tidings: {error:#}");
+                tell!("tidings: {}", crate::store::describe(&error));
                 FAILED
             }
         },
@@ -190,6 +195,59 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Store(store) => store.run(&config).await,
         Command::Editions(editions) => editions.run(&config).await,
         Command::Check(check) => check.run(&config.with_templates()?, &path).await,
+    }
+}
+
+/// Opens the store for `work`, and closes it in good order whatever comes of that. (Unless the process is killed, the file of a SQLite store
+/// then is the whole store.)
+async fn with_store<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Arc<Store>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    ensure_migrated(config).await?;
+    let store = Arc::new(Store::open(&config.store, &config.newsletter.id).await?);
+    tell_if_new(config, &store);
+    close_after(&store, work(&store)).await
+}
+
+/// As [`with_store`], for who only looks.
+async fn reading_store<T>(
+    config: &Config,
+    work: impl AsyncFnOnce(&Arc<Store>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let store = Store::open_to_read(&config.store, &config.newsletter.id).await?;
+    let store = Arc::new(store);
+    close_after(&store, work(&store)).await
+}
+
+async fn close_after<T>(
+    store: &Store,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let done = work.await;
+    let closed = store.close().await.context("closing the store");
+    let done = done?;
+    closed?;
+    Ok(done)
+}
+
+/// An operator who wants to decide when a store is brought up to date is asked to.
+async fn ensure_migrated(config: &Config) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        config.migrations == Migrations::Automatic || !Store::is_behind(&config.store).await?,
+        "{} is of an older version, and store.migrate is \"manual\": back it up, then run `tidings store migrate`",
+        config.store
+    );
+    Ok(())
+}
+
+/// That a store is new is told even under cron: where there was one yesterday, everything would be gone.
+fn tell_if_new(config: &Config, store: &Store) {
+    if store.is_new() {
+        tell!(
+            "A new store was made: {}. (If there was one before, stop here and look for it.)",
+            config.store
+        );
     }
 }
 

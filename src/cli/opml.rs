@@ -45,7 +45,7 @@ impl Import {
         });
         for outline in &refused {
             let title = outline.title.as_deref().unwrap_or("one without a title");
-            eprintln!(
+            tell!(
                 "Left out {title} on {}: its address has a login in it. Add it by hand, with `user` and `password`.",
                 outline.url.authority()
             );
@@ -59,11 +59,11 @@ impl Import {
         let (known, new): (Vec<_>, Vec<_>) = outlines.into_iter().partition(known);
         let addition = addition(config, &new);
         if self.dry_run {
-            print!("{addition}");
+            say_part!("{addition}");
         } else if !new.is_empty() {
             append(path, &addition)?;
         }
-        eprintln!(
+        tell!(
             "{} {}{}.",
             if self.dry_run { "Would add" } else { "Added" },
             count(new.len() as u64, "feed", "feeds"),
@@ -206,11 +206,11 @@ impl Export {
         match self.output {
             Some(path) => std::fs::write(&path, text)
                 .with_context(|| format!("writing {}", path.display()))?,
-            None => print!("{text}"),
+            None => say_part!("{text}"),
         }
         let files = config.feeds.len() - outlines.len();
         if files > 0 {
-            eprintln!(
+            tell!(
                 "{} on this machine left out.",
                 count(files as u64, "feed is a file", "feeds are files")
             );

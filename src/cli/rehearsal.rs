@@ -59,14 +59,14 @@ impl Which {
         super::now(config, at)
     }
 
-    /// Composes the editions on a store that forgets. The exit code when there is nothing to be seen.
+    /// Composes the editions on a snapshot of the store. The exit code when there is nothing to be seen.
     pub(super) async fn rehearse(&self, config: &Config) -> anyhow::Result<Result<Rehearsal, u8>> {
         let now = self.now(config);
         if let Err(what) = config.cadences_named(self.cadence.as_deref()) {
-            eprintln!("{what}");
+            tell!("{what}");
             return Ok(Err(super::USAGE));
         }
-        let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
+        let store = Store::snapshot(&config.store, &config.newsletter.id).await?;
         let stop = terminal::stop_signal();
         let collecting = line::collect_into(config, &store, &config.collect, now, stop);
         let Some(collect) = collecting.await? else {
@@ -88,7 +88,7 @@ impl Which {
         let cadences = match config.cadences_named(self.cadence.as_deref()) {
             Ok(cadences) => cadences,
             Err(what) => {
-                eprintln!("{what}");
+                tell!("{what}");
                 return Ok(Err(super::USAGE));
             }
         };

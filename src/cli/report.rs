@@ -14,6 +14,7 @@ use crate::model::{
 };
 use crate::render::Theme;
 use crate::render::letter::{self, FactList};
+use crate::store::Stranded;
 
 /// What one pass did. `Serialize` is the form of `--json`.
 #[derive(Debug, Serialize)]
@@ -26,8 +27,8 @@ pub(super) struct RunReport {
     pub cadences: Vec<CadenceReport>,
     /// What became of the deliveries that were due; absent when none was.
     pub delivery: Option<Delivered>,
-    /// How many subscribers wait for a cadence or for topics that the newsletter does not have.
-    pub stranded: u64,
+    /// What subscribers have chosen that the newsletter does not have.
+    pub stranded: Vec<Stranded>,
     /// The run was told to stop.
     pub stopped: bool,
 }
@@ -104,7 +105,7 @@ impl RunReport {
             collect: None,
             cadences: Vec::new(),
             delivery: None,
-            stranded: 0,
+            stranded: Vec::new(),
             stopped: false,
         }
     }
@@ -128,7 +129,8 @@ impl RunReport {
         let deliveries = self.delivery.as_ref().is_some_and(|d| {
             d.deferred + d.failed + d.unknown + d.postponed > 0 || !d.stood_in_for.is_empty()
         });
-        if feeds || deliveries {
+        let editions = self.cadences.iter().any(CadenceReport::is_trouble);
+        if feeds || deliveries || editions || !self.stranded.is_empty() {
             super::PARTLY
         } else {
             super::DONE
@@ -244,12 +246,8 @@ impl RunReport {
                 );
             }
         }
-        if self.stranded > 0 {
-            let _ = writeln!(
-                text,
-                "{} for a cadence or for topics that the configuration does not have, and got nothing.",
-                count(self.stranded, "subscriber waits", "subscribers wait")
-            );
+        for stranded in &self.stranded {
+            let _ = writeln!(text, "{}.", sentence_about(stranded));
         }
         if self.stopped {
             text.push_str("Stopped as asked. The next run goes on where this one ended.\n");
@@ -431,7 +429,7 @@ impl CadenceReport {
     fn is_trouble(&self) -> bool {
         matches!(
             self.decision,
-            Decision::Quiet { .. } | Decision::Postponed { .. } | Decision::Skipped { .. }
+            Decision::Postponed { .. } | Decision::Skipped { .. }
         )
     }
 
@@ -477,6 +475,19 @@ pub(super) fn moment(at: DateTime<Utc>, timezone: Tz) -> String {
     at.with_timezone(&timezone)
         .format("%A, %-d %B %Y at %H:%M")
         .to_string()
+}
+
+/// That subscribers have chosen what there is not.
+pub(super) fn sentence_about(stranded: &Stranded) -> String {
+    let what = match (&stranded.cadence, &stranded.topic) {
+        (Some(cadence), _) => format!("the cadence “{cadence}”"),
+        (None, Some(topic)) => format!("the topic “{topic}”"),
+        (None, None) => String::new(),
+    };
+    format!(
+        "{} chosen {what}, which the configuration does not have, and get nothing of it",
+        count(stranded.subscribers, "subscriber has", "subscribers have")
+    )
 }
 
 /// “1 feed”, “2 feeds”.

@@ -53,13 +53,13 @@ impl Send {
         if self.json {
             super::print_json(&report)?;
         } else if terminal::is_watched() {
-            print!("{}", report.summary(timezone));
+            say_part!("{}", report.summary(timezone));
             if report
                 .delivery
                 .as_ref()
                 .is_some_and(|delivered| delivered.sent > 0)
             {
-                println!("The mail went to {}.", way.mailer.describe());
+                say!("The mail went to {}.", way.mailer.describe());
             }
         }
         Ok(report.exit_code())
@@ -88,13 +88,20 @@ pub(super) async fn pass(
             }
         },
     };
-    let store = Arc::new(Store::open(&config.store, &config.newsletter.id).await?);
+    super::with_store(config, async |store| on(config, store, stop).await).await
+}
+
+async fn on(
+    config: &Config,
+    store: &Arc<Store>,
+    stop: watch::Receiver<bool>,
+) -> anyhow::Result<Option<(RunReport, WayOut)>> {
     // On another machine somebody may be at it; what was decided can be sent by any number.
     let decides = store.ask_to_decide().await?;
-    let way = WayOut::new(config, &store).await?;
+    let way = WayOut::new(config, store).await?;
     let now = super::now(config, None);
-    let report = line::pass(config, &store, &way, now, decides, stop).await?;
-    eprint!("{}", report.trouble(config.newsletter.timezone));
+    let report = line::pass(config, store, &way, now, decides, stop).await?;
+    tell_part!("{}", report.trouble(config.newsletter.timezone));
     if let Some(address) = &config.delivery.report_to
         && report.is_eventful()
     {
@@ -113,7 +120,7 @@ fn leave(config: &Config, holder: &str, since: Option<DateTime<Utc>>) -> anyhow:
     );
     anyhow::ensure!(!stuck, told);
     if terminal::is_watched() {
-        eprintln!("{told}");
+        tell!("{told}");
     }
     Ok(())
 }
@@ -140,16 +147,16 @@ pub(super) async fn send_report(
     match sending.await {
         Ok(Outcome::Accepted) => {}
         Ok(Outcome::Deferred(refusal) | Outcome::Rejected(refusal)) => {
-            eprintln!("The report to the operator was not taken: {refusal}");
+            tell!("The report to the operator was not taken: {refusal}");
         }
         Ok(Outcome::Unknown(what)) => {
-            eprintln!("Nobody knows whether the report to the operator was taken: {what}");
+            tell!("Nobody knows whether the report to the operator was taken: {what}");
         }
-        Err(error) => eprintln!("The report to the operator could not be sent: {error:#}"),
+        Err(error) => tell!("The report to the operator could not be sent: {error:#}"),
     }
 }
 
-/// Sends one copy and leaves no trace: the whole line runs on a store that forgets.
+/// Sends one copy and leaves no trace: the whole line runs on a snapshot of the store.
 async fn test_copy(
     config: &Config,
     address: &Address,
@@ -158,12 +165,12 @@ async fn test_copy(
     let cadences = match config.cadences_named(cadence) {
         Ok(cadences) => cadences,
         Err(what) => {
-            eprintln!("{what}");
+            tell!("{what}");
             return Ok(super::USAGE);
         }
     };
     let now = super::now(config, None);
-    let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
+    let store = Store::snapshot(&config.store, &config.newsletter.id).await?;
     let way = WayOut::new(config, &store).await?;
     if line::collect_into(
         config,
@@ -198,8 +205,6 @@ async fn test_copy(
         let mail = way
             .sender
             .message(&edition, &digest, &recipient, Vec::new())?;
-        // The rehearsal must keep nobody out while the mail is on its way.
-        drop(store);
         let outcome = way
             .mailer
             .send_one(&mail)
@@ -208,7 +213,7 @@ async fn test_copy(
         return Ok(match outcome {
             Outcome::Accepted => {
                 if terminal::is_watched() {
-                    println!(
+                    say!(
                         "A test copy of the {} edition went to {}.",
                         edition.cadence,
                         way.mailer.describe()
@@ -217,15 +222,15 @@ async fn test_copy(
                 super::DONE
             }
             Outcome::Deferred(refusal) | Outcome::Rejected(refusal) => {
-                eprintln!("The test copy was not taken: {refusal}");
+                tell!("The test copy was not taken: {refusal}");
                 super::FAILED
             }
             Outcome::Unknown(what) => {
-                eprintln!("Nobody knows whether the test copy was taken: {what}");
+                tell!("Nobody knows whether the test copy was taken: {what}");
                 super::FAILED
             }
         });
     }
-    eprintln!("There is no story that would go out now, so there is nothing to send.");
+    tell!("There is no story that would go out now, so there is nothing to send.");
     Ok(super::FAILED)
 }

@@ -12,7 +12,8 @@ use super::line::{self, WayOut};
 use super::lock::{self, Asked};
 use super::terminal;
 use crate::config::Config;
-use crate::web::{self, App, Clock, Post, Stores};
+use crate::store::Store;
+use crate::web::{self, App, Clock, Post};
 
 /// Arguments of `tidings serve`.
 #[derive(Debug, Args)]
@@ -27,15 +28,16 @@ pub(super) struct Serve {}
 impl Serve {
     pub(super) async fn run(self, config: Config) -> anyhow::Result<u8> {
         let Some(options) = config.serve.clone() else {
-            eprintln!(
+            tell!(
                 "The configuration does not say where the pages are: add [serve] with url = \"https://news.example.org/\"."
             );
             return Ok(super::USAGE);
         };
         let stop = terminal::stop_signal();
-        let stores = Stores::open(&config.store, &config.newsletter.id).await?;
-        let store = stores.writer().clone();
+        let store = Store::open_for_pages(&config.store, &config.newsletter.id).await?;
+        let store = Arc::new(store);
         store
+            .subscribers()
             .sync_configured(&config.subscribers, line::wall())
             .await?;
         line::index_editions(&config, &store).await?;
@@ -47,10 +49,10 @@ impl Serve {
         };
         let (listen, metrics) = (options.listen, options.metrics);
         let (url, send_every) = (options.url.clone(), options.send_every);
-        let app = Arc::new(App::new(config.clone(), options, tokens, stores, clock));
+        let app = Arc::new(App::new(config.clone(), options, tokens, store, clock));
         let listener = web::listen(listen).await?;
         if terminal::is_watched() {
-            println!(
+            say!(
                 "The pages are at {}, served on {}. Ctrl-C ends it.",
                 url,
                 listener.local_addr()?
@@ -104,10 +106,10 @@ async fn index(config: Config, app: Arc<App>, mut stop: watch::Receiver<bool>) {
             () = tokio::time::sleep(LOOK) => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        if let Err(error) = line::index_editions(&config, app.stores.operator()).await {
+        if let Err(error) = line::index_editions(&config, &app.store).await {
             tracing::warn!("The archive could not be kept up to date: {error:#}");
         }
-        if let Err(error) = app.stores.operator().tidy().await {
+        if let Err(error) = app.store.checkpoint().await {
             tracing::warn!("The store could not be tidied up: {error:#}");
         }
     }
@@ -124,7 +126,7 @@ async fn send(config: Config, every: Duration, mut stop: watch::Receiver<bool>) 
         }
         // What went wrong with feeds and deliveries it says itself.
         if let Err(error) = super::send::pass(&config, stop.clone()).await {
-            eprintln!("tidings: {error:#}");
+            tell!("tidings: {error:#}");
         }
     }
 }

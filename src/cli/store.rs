@@ -6,15 +6,17 @@ use super::line;
 use super::lock::{self, Asked};
 use super::terminal::bar;
 use crate::config::{self, Config};
-use crate::store::Store as Database;
+use crate::store::Store;
 
 /// Subcommands of `tidings store`.
 #[derive(Debug, Subcommand)]
-pub(super) enum Store {
+pub(super) enum Command {
     /// Copy a SQLite store into an empty PostgreSQL database
     Copy(Copy),
-    /// Seal links with a new key, should the old one have become known
+    /// Rotate the signing key for links
     NewKey(NewKey),
+    /// Bring the store of an older version up to date
+    Migrate,
 }
 
 #[derive(Debug, Args)]
@@ -29,9 +31,11 @@ pub(super) struct NewKey {
 
 impl NewKey {
     async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let store = Database::open(&config.store, &config.newsletter.id).await?;
-        store.change_token_key(self.keep).await?;
-        println!(
+        super::with_store(config, async |store| {
+            store.change_token_key(self.keep).await
+        })
+        .await?;
+        say!(
             "Links are sealed with a new key. Restart what is running: tidings serve, tidings work."
         );
         Ok(super::DONE)
@@ -52,19 +56,34 @@ pub(super) struct Copy {
     json: bool,
 }
 
-impl Store {
+impl Command {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
         match self {
             Self::Copy(copy) => copy.run(config).await,
             Self::NewKey(new_key) => new_key.run(config).await,
+            Self::Migrate => migrate(config).await,
         }
     }
+}
+
+/// Every command that writes does so by itself, unless store.migrate is "manual".
+async fn migrate(config: &Config) -> anyhow::Result<u8> {
+    let is_behind = Store::is_behind(&config.store).await?;
+    let store = Store::open(&config.store, &config.newsletter.id).await?;
+    super::tell_if_new(config, &store);
+    store.close().await?;
+    say!(
+        "{} {} up to date.",
+        config.store,
+        if is_behind { "was brought" } else { "is" }
+    );
+    Ok(super::DONE)
 }
 
 impl Copy {
     async fn run(self, config: &Config) -> anyhow::Result<u8> {
         let Some(file) = config.store.file() else {
-            eprintln!(
+            tell!(
                 "The configuration names {}, which is PostgreSQL already.",
                 config.store
             );
@@ -73,12 +92,12 @@ impl Copy {
         let target = match config::postgres_url(&self.to, None) {
             Ok(target) => target,
             Err(what) => {
-                eprintln!("--to: {what}.");
+                tell!("--to: {what}.");
                 return Ok(super::USAGE);
             }
         };
         if !file.exists() {
-            eprintln!(
+            tell!(
                 "There is no store {} yet: name the new one in the configuration, and be done.",
                 config.store
             );
@@ -87,7 +106,7 @@ impl Copy {
         let _lock = match lock::ask(file, line::wall())? {
             Asked::Ours(lock) => lock,
             Asked::Theirs { holder, .. } => {
-                eprintln!(
+                tell!(
                     "A tidings send is at work on {} ({holder}). Try again when it has ended.",
                     config.store
                 );
@@ -95,22 +114,24 @@ impl Copy {
             }
         };
         let newsletter = &config.newsletter.id;
-        let source = Database::open(&config.store, newsletter).await?;
-        let database = Database::open(&target, newsletter).await?;
+        let source = Store::open(&config.store, newsletter).await?;
+        let database = Store::open(&target, newsletter).await?;
         let bar = bar("Copying", source.count_rows().await?);
         let copied = source
             .copy_into(&database, &target.to_string(), |rows| bar.inc(rows))
             .await;
         bar.finish_and_clear();
+        source.close().await?;
+        database.close().await?;
         let copied = copied?;
         if self.json {
             super::print_json(&copied)?;
             return Ok(super::DONE);
         }
         for one in &copied {
-            println!("{:>12} {}", one.rows, one.table);
+            say!("{:>12} {}", one.rows, one.table);
         }
-        println!(
+        say!(
             "Everything is in {target}. Write this into the configuration:\n\n[store]\nurl = \"{}\"",
             self.to
         );

@@ -96,17 +96,23 @@ pub(super) struct Remove {
 
 impl Subscribers {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
-        let store = Store::open(&config.store, &config.newsletter.id).await?;
-        store.sync_configured(&config.subscribers, wall()).await?;
+        super::with_store(config, async |store| self.on(config, store).await).await
+    }
+
+    async fn on(self, config: &Config, store: &Store) -> anyhow::Result<u8> {
+        store
+            .subscribers()
+            .sync_configured(&config.subscribers, wall())
+            .await?;
         match self {
-            Self::Add(add) => add.run(config, &store).await,
-            Self::List(list) => list.run(&store).await,
-            Self::Import(import) => import.run(config, &store).await,
-            Self::Export(export) => export.run(&store).await,
-            Self::Remove(remove) => remove.run(&store).await,
-            Self::Erase(erase) => erase.erase(config, &store).await,
-            Self::Suppressed(list) => list_suppressed(&store, list.json).await,
-            Self::Lift(lift) => lift.lift(&store).await,
+            Self::Add(add) => add.run(config, store).await,
+            Self::List(list) => list.run(store).await,
+            Self::Import(import) => import.run(config, store).await,
+            Self::Export(export) => export.run(store).await,
+            Self::Remove(remove) => remove.run(store).await,
+            Self::Erase(erase) => erase.erase(config, store).await,
+            Self::Suppressed(list) => list_suppressed(store, list.json).await,
+            Self::Lift(lift) => lift.lift(store).await,
         }
     }
 }
@@ -137,7 +143,7 @@ impl Add {
             .filter(|name| !rules.cadences.contains(name))
         {
             let known = rules.cadences.join(", ");
-            eprintln!("There is no cadence “{cadence}”. The configuration has: {known}.");
+            tell!("There is no cadence “{cadence}”. The configuration has: {known}.");
             return Ok(super::USAGE);
         }
         if let Some(topic) = self
@@ -146,7 +152,7 @@ impl Add {
             .find(|topic| !rules.topics.contains(&topic.as_str()))
         {
             let known = rules.topics.join(", ");
-            eprintln!("There is no topic “{topic}”. The configuration has: {known}.");
+            tell!("There is no topic “{topic}”. The configuration has: {known}.");
             return Ok(super::USAGE);
         }
         let key = self.address.key();
@@ -159,12 +165,13 @@ impl Add {
             || self.language.is_some()
             || !self.topics.is_empty();
         if configured && changes {
-            eprintln!(
+            tell!(
                 "The configuration names this subscriber, so change it there: its [[subscriber]] entry holds."
             );
             return Ok(super::USAGE);
         }
         let known = store
+            .subscribers()
             .find_subscribers(std::slice::from_ref(&self.address))
             .await?;
         let known = known.get(&key);
@@ -179,19 +186,20 @@ impl Add {
         let confirmed_at = self.confirmed.then_some(rules.now);
         let entry = [(person, rules.state, confirmed_at)];
         let subscribed = store
+            .subscribers()
             .create_subscribers(&entry, Origin::Command, rules.now)
             .await?;
-        println!("{}", sentence(&subscribed));
+        say!("{}", sentence(&subscribed));
         match known.map_or(SubscriberState::Pending, |subscriber| subscriber.state) {
             _ if self.confirmed => {}
             SubscriberState::Confirmed => {}
             SubscriberState::Pending => {
-                eprintln!(
+                tell!(
                     "Without --confirmed the address is pending and gets no mail until consent is given."
                 );
             }
             SubscriberState::Unsubscribed => {
-                eprintln!(
+                tell!(
                     "They have unsubscribed, and stay so; --confirmed says that they have agreed again."
                 );
             }
@@ -216,7 +224,7 @@ impl Import {
             read_csv(file, &rules).with_context(|| format!("reading {name}"))?
         };
         let addresses: Vec<Address> = people.iter().map(|listed| listed.address.clone()).collect();
-        let known = store.find_subscribers(&addresses).await?;
+        let known = store.subscribers().find_subscribers(&addresses).await?;
         let entry = |listed: Listed| {
             let before = known.get(&listed.address.key()).map(|known| &known.profile);
             let cadence = &config.cadences[0].id;
@@ -225,13 +233,14 @@ impl Import {
         };
         let people: Vec<_> = people.into_iter().map(entry).collect();
         let subscribed = store
+            .subscribers()
             .create_subscribers(&people, Origin::Import, rules.now)
             .await?;
-        println!("{}", sentence(&subscribed));
+        say!("{}", sentence(&subscribed));
         let left_alone = subscribed.left_alone.len() as u64;
         if left_alone > 0 {
             let who = count(left_alone, "person was", "people were");
-            println!("{who} left alone: they have unsubscribed.");
+            say!("{who} left alone: they have unsubscribed.");
         }
         if subscribed.pending > 0 {
             let who = count(
@@ -239,10 +248,10 @@ impl Import {
                 "person is pending and gets",
                 "people are pending and get",
             );
-            eprintln!("{who} no mail; --confirmed says that they have agreed.");
+            tell!("{who} no mail; --confirmed says that they have agreed.");
         }
         for bad in &bad {
-            eprintln!("Not taken, {bad}.");
+            tell!("Not taken, {bad}.");
         }
         Ok(if bad.is_empty() {
             super::DONE
@@ -259,7 +268,7 @@ async fn for_each(
 ) -> anyhow::Result<u64> {
     let (mut after, mut number) = (0, 0);
     loop {
-        let page = store.list_subscribers(after, PAGE).await?;
+        let page = store.subscribers().list_subscribers(after, PAGE).await?;
         let Some((last, _)) = page.last() else {
             return Ok(number);
         };
@@ -278,14 +287,12 @@ impl Export {
             let address = match Address::parse(person) {
                 Ok(address) => address,
                 Err(what) => {
-                    eprintln!(
-                        "“{person}” is no address: {what}. A file of that name is ./{person}."
-                    );
+                    tell!("“{person}” is no address: {what}. A file of that name is ./{person}.");
                     return Ok(super::USAGE);
                 }
             };
-            let Some(person) = store.export_person(&address).await? else {
-                eprintln!("Nothing is known of that address.");
+            let Some(person) = store.subscribers().export_person(&address).await? else {
+                tell!("Nothing is known of that address.");
                 return Ok(super::FAILED);
             };
             super::print_json(&person)?;
@@ -302,7 +309,7 @@ impl Export {
         writer.finish()?;
         if let Some(path) = &self.what {
             let who = count(written, "subscriber", "subscribers");
-            println!("Wrote {who} to {}.", path.display());
+            say!("Wrote {who} to {}.", path.display());
         }
         Ok(super::DONE)
     }
@@ -366,7 +373,7 @@ impl List {
         .await?;
         output.flush()?;
         if number == 0 {
-            eprintln!("Nobody yet. Add somebody: tidings subscribers add --confirmed ADDRESS");
+            tell!("Nobody yet. Add somebody: tidings subscribers add --confirmed ADDRESS");
         }
         Ok(super::DONE)
     }
@@ -390,7 +397,7 @@ impl<'a> From<&'a Subscriber> for Row<'a> {
 
 /// Lists the addresses that are not mailed.
 async fn list_suppressed(store: &Store, json: bool) -> anyhow::Result<u8> {
-    let suppressed = store.list_suppressions().await?;
+    let suppressed = store.subscribers().list_suppressions().await?;
     if json {
         super::print_json(&suppressed)?;
         return Ok(super::DONE);
@@ -414,37 +421,43 @@ impl Remove {
         let key = self.address.key();
         let mut configured = config.subscribers.iter();
         if configured.any(|person| person.address.key() == key) {
-            eprintln!(
+            tell!(
                 "The configuration names this subscriber: take the [[subscriber]] entry out first."
             );
             return Ok(super::USAGE);
         }
-        if store.erase_person(&self.address, wall()).await? {
-            println!(
-                "Erased. What is left is a keyed hash, by which no list brings the address back."
-            );
+        if store
+            .subscribers()
+            .erase_person(&self.address, wall())
+            .await?
+        {
+            say!("Erased. What is left is a keyed hash, by which no list brings the address back.");
         } else {
-            println!("Nothing was known of that address. No list brings it in from now on.");
+            say!("Nothing was known of that address. No list brings it in from now on.");
         }
         Ok(super::DONE)
     }
 
     async fn lift(self, store: &Store) -> anyhow::Result<u8> {
-        if store.lift_suppression(&self.address).await? {
-            println!("It is mailed again, if it is on the list.");
+        if store.subscribers().lift_suppression(&self.address).await? {
+            say!("It is mailed again, if it is on the list.");
             Ok(super::DONE)
         } else {
-            eprintln!("That address is not suppressed.");
+            tell!("That address is not suppressed.");
             Ok(super::FAILED)
         }
     }
 
     async fn run(self, store: &Store) -> anyhow::Result<u8> {
-        if store.unsubscribe(&self.address, "command", wall()).await? {
-            println!("Unsubscribed. What was on its way to them is cancelled.");
+        if store
+            .subscribers()
+            .unsubscribe(&self.address, "command", wall())
+            .await?
+        {
+            say!("Unsubscribed. What was on its way to them is cancelled.");
             Ok(super::DONE)
         } else {
-            eprintln!("Nobody with that address is subscribed.");
+            tell!("Nobody with that address is subscribed.");
             Ok(super::FAILED)
         }
     }

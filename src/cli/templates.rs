@@ -43,10 +43,10 @@ impl Templates {
             match file {
                 Ok(mut file) => {
                     file.write_all(source.as_bytes()).with_context(writing)?;
-                    println!("{}", path.display());
+                    say!("{}", path.display());
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    eprintln!("{} is there already, and stays as it is.", path.display());
+                    tell!("{} is there already, and stays as it is.", path.display());
                 }
                 Err(error) => return Err(error).with_context(writing),
             }

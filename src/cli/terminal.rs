@@ -1,11 +1,40 @@
 //! How the program talks: results on stdout, talk on stderr, bars only where somebody watches.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::watch;
+
+/// Writes a line of a result to stdout. Unlike `println!` it returns from the function when nobody reads it any more (`| head`) or
+/// there is no room for it (`> file`).
+macro_rules! say {
+    ($($words:tt)*) => { $crate::cli::terminal::write_out(format_args!("{}\n", format_args!($($words)*)))? };
+}
+
+/// Writes a part of a result to stdout, as [`say`] does.
+macro_rules! say_part {
+    ($($words:tt)*) => { $crate::cli::terminal::write_out(format_args!($($words)*))? };
+}
+
+/// Writes a line of talk to stderr. Where nobody reads it, the work goes on.
+macro_rules! tell {
+    ($($words:tt)*) => { $crate::cli::terminal::write_err(format_args!("{}\n", format_args!($($words)*))) };
+}
+
+/// Writes a part of talk to stderr, as [`tell`] does.
+macro_rules! tell_part {
+    ($($words:tt)*) => { $crate::cli::terminal::write_err(format_args!($($words)*)) };
+}
+
+pub(super) fn write_out(words: std::fmt::Arguments<'_>) -> std::io::Result<()> {
+    std::io::stdout().write_fmt(words)
+}
+
+pub(super) fn write_err(words: std::fmt::Arguments<'_>) {
+    let _ = std::io::stderr().write_fmt(words);
+}
 
 /// Whether a person reads our standard output. If not (cron, a pipe), a run in which all is well is silent.
 pub(super) fn is_watched() -> bool {
@@ -26,7 +55,7 @@ pub(super) fn stop_signal() -> watch::Receiver<bool> {
     let (stop, stopped) = watch::channel(false);
     tokio::spawn(async move {
         interrupt().await;
-        eprintln!("Stopping in good order. Interrupt again to stop at once.");
+        tell!("Stopping in good order. Interrupt again to stop at once.");
         let _ = stop.send(true);
         interrupt().await;
         std::process::exit(super::INTERRUPTED.into());

@@ -29,29 +29,32 @@ pub(super) struct Work {
 impl Work {
     pub(super) async fn run(self, config: &Config) -> anyhow::Result<u8> {
         if config.store.file().is_some() {
-            eprintln!(
+            tell!(
                 "A SQLite store has one sender: `tidings send`. For more of them put the store into PostgreSQL \
                  (`tidings store copy --help`)."
             );
             return Ok(super::USAGE);
         }
-        let store = Arc::new(Store::open(&config.store, &config.newsletter.id).await?);
-        let way = WayOut::new(config, &store).await?;
+        super::with_store(config, async |store| self.on(config, store).await).await
+    }
+
+    async fn on(self, config: &Config, store: &Arc<Store>) -> anyhow::Result<u8> {
+        let way = WayOut::new(config, store).await?;
         let mut stop = terminal::stop_signal();
         loop {
-            let delivered = match line::send_due(config, &store, &way, stop.clone()).await {
+            let delivered = match line::send_due(config, store, &way, stop.clone()).await {
                 Ok(delivered) => delivered,
                 // A database that is down for longer than a run waits may be back later.
                 Err(error) if crate::store::is_passing(&error) && !self.until_done => {
-                    eprintln!("tidings: {error:#}");
-                    let _ = store.revive().await;
+                    tell!("tidings: {error:#}");
+                    let _ = store.reconnect().await;
                     None
                 }
                 Err(error) => return Err(error),
             };
             let mut report = RunReport::new(line::wall());
             report.delivery = delivered;
-            eprint!("{}", report.trouble(config.newsletter.timezone));
+            tell_part!("{}", report.trouble(config.newsletter.timezone));
             if *stop.borrow() {
                 return Ok(super::DONE);
             }

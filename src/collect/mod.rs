@@ -37,6 +37,7 @@ pub use html::Html;
 pub use items::items;
 pub use moments::Moments;
 pub use opml::{Outline, read_opml, write_opml};
+pub use pace::rests_until;
 pub use picture::find_pictures;
 use reqwest::header;
 pub use source::Source;
@@ -127,8 +128,8 @@ pub fn collect(
             .entry(host)
             .or_insert_with_key(|host| Arc::new(Host::new(host.clone(), permits)));
         // What a feed was told last time holds for its neighbours.
-        if let Some(failure @ FetchFailure::RateLimited { until, .. }) = &state.failure
-            && wall < *until
+        if let Some(failure @ FetchFailure::RateLimited { .. }) = &state.failure
+            && pace::rests_until(&state, wall).is_some()
         {
             host.health().trouble = Some(failure.clone());
         }
@@ -250,9 +251,7 @@ impl Pass {
         flaw: &mut Option<String>,
     ) -> (Outcome, FetchState) {
         let told_to_wait = matches!(before.failure, Some(FetchFailure::RateLimited { .. }));
-        if before.rests_until.is_some_and(|until| self.wall < until)
-            && (told_to_wait || !self.checking)
-        {
+        if pace::rests_until(&before, self.wall).is_some() && (told_to_wait || !self.checking) {
             // Not asked, but not passed over in silence.
             let outcome = if before.is_gone() {
                 Outcome::Failed(FetchFailure::Gone)
@@ -409,7 +408,8 @@ impl Pass {
         let moments = Moments {
             now: self.now,
             wall: self.wall,
-            last_read: state.succeeded_at,
+            // A clock that was ahead then would make all that is new look old.
+            last_read: state.succeeded_at.map(|at| at.min(self.now)),
         };
         let (bytes, url, feed) = (
             std::mem::take(&mut answer.bytes),

@@ -8,7 +8,7 @@ use chrono::{DateTime, Datelike as _, TimeDelta, Timelike as _, Utc};
 use reqwest::header::{self, HeaderMap};
 
 use super::parse::parse_date;
-use crate::model::{FeedKey, Pace};
+use crate::model::{FeedKey, FetchFailure, FetchState, Pace};
 
 /// A wish for fewer fetches is heeded up to this long: a daily digest must see each feed every day.
 const LONGEST_WISH: TimeDelta = TimeDelta::hours(12);
@@ -86,6 +86,19 @@ pub(super) fn pause(
         .or_else(|| after_failure(wall, failures.max(2) + 1, feed))
         .unwrap_or(wall);
     until.clamp(wall, wall + LONGEST_PAUSE)
+}
+
+/// Until when a feed in that state is left alone; `None` when it may be asked now. A rest that is longer than any that we give was given
+/// while the clock was ahead.
+pub fn rests_until(state: &FetchState, wall: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let longest = match &state.failure {
+        None => LONGEST_WISH + TimeDelta::hours(1),
+        Some(FetchFailure::Gone) => GONE_REST,
+        Some(FetchFailure::RateLimited { .. }) => LONGEST_PAUSE,
+        Some(_) => LONGEST_REST + LONGEST_REST / 5,
+    };
+    let until = state.rests_until?;
+    (wall < until && until <= wall + longest).then_some(until)
 }
 
 fn max_age(headers: &HeaderMap) -> Option<TimeDelta> {

@@ -36,7 +36,17 @@ pub fn postgres_url(url: &str, password_file: Option<&Path>) -> Result<StoreUrl,
     Ok(StoreUrl::Postgres(Box::new(parsed)))
 }
 
-pub(super) fn store_url(mut table: Table<'_, '_>, folder: &Path) -> Option<StoreUrl> {
+/// When a store of an older version is brought up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Migrations {
+    /// When a command that writes opens it.
+    #[default]
+    Automatic,
+    /// When the operator says so.
+    Manual,
+}
+
+pub(super) fn store(mut table: Table<'_, '_>, folder: &Path) -> Option<(StoreUrl, Migrations)> {
     let hint = "Write \"sqlite:tidings.db\", or \"postgres://tidings@db.example.org/tidings\".";
     let asked = table.get("url").is_some();
     let password_file = table
@@ -49,12 +59,19 @@ pub(super) fn store_url(mut table: Table<'_, '_>, folder: &Path) -> Option<Store
         Some(("postgres" | "postgresql", _)) => postgres_url(text, password_file.as_deref()),
         _ => Err(format!("“{text}” is not a store that Tidings knows")),
     });
+    let hint =
+        "Write \"automatic\", or \"manual\" to decide yourself with `tidings store migrate`.";
+    let migrations = table.parsed("migrate", hint, |text| match text {
+        "automatic" => Ok(Migrations::Automatic),
+        "manual" => Ok(Migrations::Manual),
+        _ => Err(format!("there is no “{text}”")),
+    });
     table.done();
-    if asked {
-        url
-    } else {
-        Some(StoreUrl::Sqlite(folder.join("tidings.db")))
-    }
+    let url = match asked {
+        true => url?,
+        false => StoreUrl::Sqlite(folder.join("tidings.db")),
+    };
+    Some((url, migrations.unwrap_or_default()))
 }
 
 pub(super) fn delivery(

@@ -36,6 +36,7 @@ use crate::rank::Options;
 use crate::render::{Theme, encoded_size};
 use crate::store::StoreUrl;
 use crate::web::ServeOptions;
+pub use delivery::Migrations;
 
 /// What the publisher's own words may have in a mail, in bytes as they go over the wire: less than half of it.
 const OWN_WORDS: usize = 40_000;
@@ -71,6 +72,8 @@ pub struct Config {
     pub blocks: Vec<BlockPlan>,
     /// Where the store is.
     pub store: StoreUrl,
+    /// When it is brought up to date.
+    pub migrations: Migrations,
     /// How mail goes out.
     pub delivery: DeliveryOptions,
     /// The pages for readers, if there are any.
@@ -252,7 +255,7 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         language.unwrap_or(Language::De),
         folder,
     );
-    let store = delivery::store_url(root.table("store"), folder);
+    let store = delivery::store(root.table("store"), folder);
     let serve = serve::serve(root.table("serve"), language.unwrap_or(Language::De));
     if let (Some(newsletter), Some(serve)) = (&mut newsletter, &serve) {
         serve::link_pages(newsletter, serve);
@@ -307,7 +310,8 @@ fn read_config(problems: &Problems<'_>, document: &DeTable<'_>, folder: &Path) -
         theme,
         templates,
         blocks,
-        store: store?,
+        store: store.clone()?.0,
+        migrations: store?.1,
         delivery: delivery?,
         serve,
     })

@@ -327,6 +327,7 @@ mod tests {
                 until: DateTime::UNIX_EPOCH + TimeDelta::days(1),
             },
             created_at: DateTime::UNIX_EPOCH,
+            covers: None,
             sections: Vec::new(),
             blocks: Vec::new(),
             followed: Vec::new(),

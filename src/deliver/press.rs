@@ -89,7 +89,7 @@ where
         if digests.len() >= HELD {
             digests.clear();
         }
-        let load = || self.store.load_edition(&delivery.edition);
+        let load = || async { self.store.editions().load_edition(&delivery.edition).await };
         let edition = Arc::new(patiently(&self.store, load).await?);
         // A fault in a template engine must not end the run for all.
         let rendering = AssertUnwindSafe(|| (self.render)(&edition, &delivery.audience));

@@ -21,6 +21,16 @@ pub struct Window {
     pub until: DateTime<Utc>,
 }
 
+/// Which items of the store an edition covers, by the order in which they became news there. That only grows, whatever is done to the
+/// clocks of those who collect: no item falls between two editions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coverage {
+    /// The last one that the edition before has covered; `None` when there was none.
+    pub after: Option<i64>,
+    /// The last one that this edition covers.
+    pub up_to: i64,
+}
+
 /// One topic's place in one edition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Section {
@@ -47,6 +57,9 @@ pub struct Edition {
     pub window: Window,
     /// When it was composed; the `Date` of its mails.
     pub created_at: DateTime<Utc>,
+    /// The last item of the store that it covers ([`Coverage::up_to`]).
+    #[serde(default)]
+    pub covers: Option<i64>,
     /// Topics with at least one story.
     pub sections: Vec<Section>,
     /// What the publisher puts between them.

@@ -30,7 +30,7 @@ pub use delivery::{
     About, Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome, Refusal, UnknownPolicy,
 };
 pub use digest::{Body, Digest, Letter, Personal, PersonalLinks, unsubscribe_by_mail};
-pub use edition::{Audience, Edition, EditionId, Section, Window};
+pub use edition::{Audience, Coverage, Edition, EditionId, Section, Window};
 pub use feed::{
     Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Location, Pace, SecretPart, SecretText,
 };

@@ -101,6 +101,7 @@ pub(super) fn edition(sections: Vec<(&str, Vec<Story>)>) -> Edition {
             until: now(),
         },
         created_at: now(),
+        covers: None,
         sections: sections.into_iter().map(section).collect(),
         blocks: Vec::new(),
         followed: Vec::new(),

@@ -131,6 +131,7 @@ pub(super) fn edition(newsletter: &str, at: DateTime<Utc>) -> Edition {
             until: at,
         },
         created_at: at,
+        covers: None,
         sections,
         blocks: vec![
             block(Place::Top, None),

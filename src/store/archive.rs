@@ -6,7 +6,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
-use super::{Store, time};
+use super::{Archive, time};
 use crate::model::{CadenceId, Edition, EditionId, ItemKey, TopicId};
 
 /// A story as the archive finds it.
@@ -96,13 +96,13 @@ impl<T> Found<T> {
 /// How many headlines stand for an edition.
 const HEADLINES: i64 = 3;
 
-impl Store {
+impl Archive<'_> {
     /// Up to `limit` published editions that the archive does not know yet, the earliest first.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn list_unindexed(&self, limit: u32) -> anyhow::Result<Vec<Edition>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let contents: Vec<String> = sqlx::query_scalar(
             "SELECT content FROM edition WHERE indexed = 0 AND state = 'published' ORDER BY slot, id LIMIT $1",
         )
@@ -122,7 +122,7 @@ impl Store {
         edition: &Edition,
         stories: &[Indexed],
     ) -> anyhow::Result<()> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let marked = sqlx::query("UPDATE edition SET indexed = 1 WHERE id = $1 AND indexed = 0")
             .bind(edition.id.as_str())
@@ -174,7 +174,7 @@ impl Store {
         after: Option<&EditionId>,
         limit: u32,
     ) -> anyhow::Result<Found<EditionLine>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query(
             "SELECT id, cadence, slot FROM edition WHERE state = 'published' AND indexed = 1 AND cadence <> 'followed'
              AND (slot < $1 OR slot = $1 AND id > $3) ORDER BY slot DESC, id LIMIT $2",
@@ -220,7 +220,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn find_archived(&self, id: &EditionId) -> anyhow::Result<Option<Edition>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let content: Option<String> = sqlx::query_scalar(
             "SELECT content FROM edition WHERE id = $1 AND state = 'published' AND cadence <> 'followed'",
         )
@@ -242,7 +242,7 @@ impl Store {
         after: Option<i64>,
         limit: u32,
     ) -> sqlx::Result<Found<StoryLine>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query(
             "SELECT * FROM story s WHERE s.topic = $1 AND s.id < $2
              AND NOT EXISTS (SELECT 1 FROM story o WHERE o.key = s.key AND o.topic = s.topic AND o.id > s.id)
@@ -281,7 +281,7 @@ impl Store {
         for words in sought {
             query = query.bind(words);
         }
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = query.fetch_all(&mut *connection).await?;
         lines(&rows).map(|list| Found::page(list, limit))
     }
@@ -306,7 +306,7 @@ impl Store {
              ORDER BY {}, s.id DESC LIMIT $3",
             dialect.has_any, dialect.best_first
         );
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind((dialect.any_of)(terms))
             .bind(except.as_str())
@@ -321,7 +321,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn list_showings(&self, story: &ItemKey) -> sqlx::Result<Vec<StoryLine>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows =
             sqlx::query("SELECT * FROM story WHERE key = $1 ORDER BY slot DESC, id LIMIT 20")
                 .bind(story.as_str())
@@ -335,7 +335,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn find_story_query(&self, story: &ItemKey) -> sqlx::Result<Option<String>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         sqlx::query_scalar("SELECT query FROM story_query WHERE key = $1")
             .bind(story.as_str())
             .fetch_optional(&mut *connection)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row as _};
 
-use super::Store;
+use super::{Ledger, Pool, Subscribers};
 use crate::model::{
     Address, Bounce, DeliveryId, EditionId, SubscriberId, Suppression, SuppressionReason,
 };
@@ -23,7 +23,7 @@ const MANY_REPORTS: i64 = 10_000;
 /// arrived (RFC 5321 4.5.4.1).
 const REPORTED_WITHIN: TimeDelta = TimeDelta::days(5);
 
-impl Store {
+impl Ledger<'_> {
     /// Takes note that the mail of `delivery` bounced at `at`, and suppresses the address where the rules say so: after one
     /// hard bounce or complaint, or after three soft ones in different editions over fourteen days in which nothing arrived.
     ///
@@ -38,7 +38,7 @@ impl Store {
         detail: Option<&str>,
         at: DateTime<Utc>,
     ) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let known = self
             .note_bounce(&mut tx, delivery, bounce, detail, at)
@@ -47,6 +47,78 @@ impl Store {
         Ok(known)
     }
 
+    /// How many mails came back since then because the sender is refused, and what was said about the latest.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sender_faults(&self, since: DateTime<Utc>) -> sqlx::Result<Option<(u64, String)>> {
+        let mut connection = self.reading().await?;
+        let row = sqlx::query(
+            "SELECT detail, COUNT(*) OVER () AS n FROM bounce WHERE kind = 'sender-fault' AND at >= $1
+             ORDER BY at DESC, subscriber LIMIT 1",
+        )
+        .bind(since.timestamp())
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let number = u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default();
+        let detail: Option<String> = row.try_get("detail")?;
+        Ok(Some((number, detail.unwrap_or_default())))
+    }
+
+    /// Domains from which reports have come since then that the sender is refused: how many, and what the latest says.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refusing_domains(
+        &self,
+        since: DateTime<Utc>,
+    ) -> sqlx::Result<BTreeMap<String, (u64, String)>> {
+        let mut connection = self.reading().await?;
+        let rows = sqlx::query(
+            "SELECT s.address_key, b.detail FROM bounce b JOIN subscriber s ON s.id = b.subscriber
+             WHERE b.kind = 'sender-fault' AND b.at >= $1 ORDER BY b.at, b.subscriber LIMIT $2",
+        )
+        .bind(since.timestamp())
+        .bind(MANY_REPORTS)
+        .fetch_all(&mut *connection)
+        .await?;
+        let mut domains: BTreeMap<String, (u64, String)> = BTreeMap::new();
+        for row in &rows {
+            let address: String = row.try_get("address_key")?;
+            let detail: Option<String> = row.try_get("detail")?;
+            if let Some((_, domain)) = address.rsplit_once('@') {
+                let found = domains.entry(domain.to_owned()).or_default();
+                found.0 += 1;
+                found.1 = detail.unwrap_or_default();
+            }
+        }
+        Ok(domains)
+    }
+
+    /// The delivery of `edition` to the subscriber with that public name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_delivery(
+        &self,
+        edition: &EditionId,
+        subscriber: &str,
+    ) -> sqlx::Result<Option<DeliveryId>> {
+        let mut connection = self.reading().await?;
+        let id: Option<i64> = sqlx::query_scalar(
+            "SELECT d.id FROM subscriber s JOIN delivery d ON d.subscriber = s.id AND d.edition = $1
+             WHERE s.token = $2",
+        )
+        .bind(edition.as_str())
+        .bind(subscriber)
+        .fetch_optional(&mut *connection)
+        .await?;
+        Ok(id.map(DeliveryId))
+    }
+}
+
+impl Pool {
     pub(super) async fn note_bounce(
         &self,
         tx: &mut AnyConnection,
@@ -101,83 +173,15 @@ impl Store {
         }
         Ok(true)
     }
+}
 
-    /// How many mails came back since then because the sender is refused, and what was said about the latest.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn sender_faults(&self, since: DateTime<Utc>) -> sqlx::Result<Option<(u64, String)>> {
-        let mut connection = self.connection().await;
-        let row = sqlx::query(
-            "SELECT detail, COUNT(*) OVER () AS n FROM bounce WHERE kind = 'sender-fault' AND at >= $1
-             ORDER BY at DESC, subscriber LIMIT 1",
-        )
-        .bind(since.timestamp())
-        .fetch_optional(&mut *connection)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let number = u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default();
-        let detail: Option<String> = row.try_get("detail")?;
-        Ok(Some((number, detail.unwrap_or_default())))
-    }
-
-    /// Domains from which reports have come since then that the sender is refused: how many, and what the latest says.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn refusing_domains(
-        &self,
-        since: DateTime<Utc>,
-    ) -> sqlx::Result<BTreeMap<String, (u64, String)>> {
-        let mut connection = self.connection().await;
-        let rows = sqlx::query(
-            "SELECT s.address_key, b.detail FROM bounce b JOIN subscriber s ON s.id = b.subscriber
-             WHERE b.kind = 'sender-fault' AND b.at >= $1 ORDER BY b.at, b.subscriber LIMIT $2",
-        )
-        .bind(since.timestamp())
-        .bind(MANY_REPORTS)
-        .fetch_all(&mut *connection)
-        .await?;
-        let mut domains: BTreeMap<String, (u64, String)> = BTreeMap::new();
-        for row in &rows {
-            let address: String = row.try_get("address_key")?;
-            let detail: Option<String> = row.try_get("detail")?;
-            if let Some((_, domain)) = address.rsplit_once('@') {
-                let found = domains.entry(domain.to_owned()).or_default();
-                found.0 += 1;
-                found.1 = detail.unwrap_or_default();
-            }
-        }
-        Ok(domains)
-    }
-
-    /// The delivery of `edition` to the subscriber with that public name.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn find_delivery(
-        &self,
-        edition: &EditionId,
-        subscriber: &str,
-    ) -> sqlx::Result<Option<DeliveryId>> {
-        let mut connection = self.connection().await;
-        let id: Option<i64> = sqlx::query_scalar(
-            "SELECT d.id FROM subscriber s JOIN delivery d ON d.subscriber = s.id AND d.edition = $1
-             WHERE s.token = $2",
-        )
-        .bind(edition.as_str())
-        .bind(subscriber)
-        .fetch_optional(&mut *connection)
-        .await?;
-        Ok(id.map(DeliveryId))
-    }
-
+impl Subscribers<'_> {
     /// All addresses that are not mailed, the latest first.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn list_suppressions(&self) -> sqlx::Result<Vec<Suppression>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query(
             "SELECT address_key, reason, detail, since FROM suppression ORDER BY since DESC, address_key",
         )
@@ -201,7 +205,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn lift_suppression(&self, address: &Address) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let lifted = sqlx::query("DELETE FROM suppression WHERE address_key = $1")
             .bind(address.key())

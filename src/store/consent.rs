@@ -3,10 +3,10 @@
 use serde_json::json;
 use sqlx::AnyConnection;
 
-use super::Store;
+use super::Pool;
 use crate::model::{Consent, SubscriberId, consent_hash};
 
-impl Store {
+impl Pool {
     /// Adds entries to the log, with the texts that they refer to.
     pub(super) async fn log_consent(
         &self,

@@ -65,10 +65,10 @@ impl Store {
             "a store can be copied from a SQLite file into PostgreSQL"
         );
         // Nobody writes to it from now on; when everything has arrived, it is out of use.
-        let mut source = self.connection().await;
-        let mut source = source.begin_with(self.engine.dialect.begin).await?;
-        let mut connection = target.connection().await;
-        let mut tx = target.begin(&mut connection).await?;
+        let mut source = self.pool.writing().await?;
+        let mut source = source.begin_with(self.pool.engine.dialect.begin).await?;
+        let mut connection = target.pool.writing().await?;
+        let mut tx = target.pool.begin(&mut connection).await?;
         for table in ["item", "subscriber", "edition"] {
             let sql = format!("SELECT COUNT(*) FROM {table}");
             let rows: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
@@ -120,7 +120,7 @@ impl Store {
                 place = last.try_get("place")?;
                 let contents = page.iter().map(|row| row.try_get::<String, _>("content"));
                 let contents = contents.collect::<sqlx::Result<Vec<_>>>()?;
-                sqlx::query(target.with_rows(&write))
+                sqlx::query(target.pool.with_rows(&write))
                     .bind(format!("[{}]", contents.join(",")))
                     .execute(&mut *tx)
                     .await
@@ -163,7 +163,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn count_rows(&self) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
+        let mut connection = self.pool.writing().await?;
         let mut rows = 0;
         for table in TABLES {
             let sql = format!("SELECT COUNT(*) FROM {table}");

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::{EditionState, Store};
+use super::{EditionState, Editions, Ledger};
 use crate::model::{CadenceId, DeliveryCounts, DeliveryId, DeliveryState, EditionId};
 
 /// What is known of an edition without its stories.
@@ -44,13 +44,13 @@ pub struct Counts {
     pub deliveries: Vec<(String, i64)>,
 }
 
-impl Store {
+impl Ledger<'_> {
     /// How many subscribers there are, and how many deliveries that have not ended, by state.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn count_states(&self) -> sqlx::Result<Counts> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let mut counted = [Vec::new(), Vec::new()];
         let states = [
             "SELECT state, COUNT(*) AS n FROM subscriber WHERE address_key NOT LIKE 'erased:%' GROUP BY state ORDER BY state",
@@ -69,41 +69,12 @@ impl Store {
         })
     }
 
-    /// The latest `limit` editions of a newsletter, the latest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list_editions(
-        &self,
-        newsletter: &str,
-        limit: u32,
-    ) -> sqlx::Result<Vec<EditionSummary>> {
-        let mut connection = self.connection().await;
-        let rows = sqlx::query(
-            "SELECT id, cadence, slot, state FROM edition WHERE newsletter = $1
-             ORDER BY slot DESC, cadence LIMIT $2",
-        )
-        .bind(newsletter)
-        .bind(i64::from(limit))
-        .fetch_all(&mut *connection)
-        .await?;
-        let edition = |row: &AnyRow| {
-            Ok(EditionSummary {
-                id: EditionId(row.try_get("id")?),
-                cadence: CadenceId(row.try_get("cadence")?),
-                slot: super::time(row, "slot")?,
-                state: EditionState::from_word(&row.try_get::<String, _>("state")?),
-            })
-        };
-        rows.iter().map(edition).collect()
-    }
-
     /// Where the deliveries of an edition stand.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn count_deliveries_of(&self, edition: &EditionId) -> sqlx::Result<DeliveryCounts> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query(
             "SELECT state, COUNT(*) AS n FROM delivery WHERE edition = $1 GROUP BY state",
         )
@@ -125,7 +96,7 @@ impl Store {
         after: DeliveryId,
         limit: u32,
     ) -> sqlx::Result<Vec<DeliveryDetail>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query(
             "SELECT d.id, s.address, d.attempts, COALESCE(d.ended_at, NULLIF(d.due_at, 0)) AS at, d.answer
              FROM delivery d JOIN subscriber s ON s.id = d.subscriber
@@ -158,7 +129,7 @@ impl Store {
         edition: &EditionId,
         wall: DateTime<Utc>,
     ) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let cancelled = sqlx::query(
             "UPDATE delivery SET state = 'cancelled', ended_at = $2, worker = NULL
@@ -182,7 +153,7 @@ impl Store {
         states: &[DeliveryState],
         wall: DateTime<Utc>,
     ) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let mut resumed = 0;
         for state in states {
@@ -207,11 +178,42 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn count_deliveries(&self) -> sqlx::Result<DeliveryCounts> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query("SELECT state, COUNT(*) AS n FROM delivery GROUP BY state")
             .fetch_all(&mut *connection)
             .await?;
         counted(&rows)
+    }
+}
+
+impl Editions<'_> {
+    /// The latest `limit` editions of a newsletter, the latest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_editions(
+        &self,
+        newsletter: &str,
+        limit: u32,
+    ) -> sqlx::Result<Vec<EditionSummary>> {
+        let mut connection = self.reading().await?;
+        let rows = sqlx::query(
+            "SELECT id, cadence, slot, state FROM edition WHERE newsletter = $1
+             ORDER BY slot DESC, cadence LIMIT $2",
+        )
+        .bind(newsletter)
+        .bind(i64::from(limit))
+        .fetch_all(&mut *connection)
+        .await?;
+        let edition = |row: &AnyRow| {
+            Ok(EditionSummary {
+                id: EditionId(row.try_get("id")?),
+                cadence: CadenceId(row.try_get("cadence")?),
+                slot: super::time(row, "slot")?,
+                state: EditionState::from_word(&row.try_get::<String, _>("state")?),
+            })
+        };
+        rows.iter().map(edition).collect()
     }
 }
 

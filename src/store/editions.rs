@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, Row as _};
 
-use super::{Store, optional_time};
+use super::{Editions, optional_time};
 use crate::model::{CadenceId, Edition, EditionId, ItemKey, LocalHour, Story};
 use crate::schedule::{self, History};
 
@@ -49,9 +49,10 @@ pub enum Published {
     Before,
 }
 
-impl Store {
-    /// What was decided about the slots of a cadence up to `now`. (Later ones exist when `now` is a time
-    /// that somebody wants to look back at.)
+impl Editions<'_> {
+    /// What was decided about the slots of a cadence up to `now`. (Later ones exist when `now` is a time that somebody wants to look back
+    /// at, or when the clock was ahead for a while: seen at the real time `wall`, such an edition is from the future, and has covered
+    /// its news all the same.)
     ///
     /// # Errors
     /// When the database fails.
@@ -60,21 +61,93 @@ impl Store {
         newsletter: &str,
         cadence: &CadenceId,
         now: DateTime<Utc>,
+        wall: DateTime<Utc>,
     ) -> sqlx::Result<History> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let row = sqlx::query(
-            "SELECT MAX(slot) AS last_slot, MAX(CASE WHEN state <> 'skipped' THEN until END) AS covered_until
-             FROM edition WHERE newsletter = $1 AND cadence = $2 AND slot <= $3",
+            "SELECT MAX(CASE WHEN slot <= $3 THEN slot END) AS last_slot,
+                    MAX(CASE WHEN state <> 'skipped' AND slot <= $3 THEN until END) AS covered_until,
+                    MAX(CASE WHEN state <> 'skipped' THEN number END) AS covered
+             FROM edition WHERE newsletter = $1 AND cadence = $2 AND (slot <= $3 OR created_at > $4)",
         )
         .bind(newsletter)
         .bind(cadence.as_str())
         .bind(now.timestamp())
+        .bind(wall.timestamp())
         .fetch_one(&mut *connection)
         .await?;
         Ok(History {
             last_slot: optional_time(&row, "last_slot")?,
             covered_until: optional_time(&row, "covered_until")?,
+            covered: row.try_get("covered")?,
         })
+    }
+
+    /// Gives `slot` of a cadence back where an edition has it that was made while the clock was ahead: an earlier slot has covered later
+    /// news. That edition stands behind the last one before it then. Returns its identity.
+    ///
+    /// # Errors
+    /// When the database fails; nothing changes then.
+    pub async fn release_overtaken(
+        &self,
+        newsletter: &str,
+        cadence: &CadenceId,
+        slot: DateTime<Utc>,
+    ) -> sqlx::Result<Option<EditionId>> {
+        let mut connection = self.writing().await?;
+        let mut tx = self.begin(&mut connection).await?;
+        let row = sqlx::query(
+            "SELECT e.id, (SELECT MAX(b.slot) FROM edition b WHERE b.newsletter = e.newsletter AND b.cadence = e.cadence
+                           AND b.slot < e.slot AND COALESCE(b.number, 0) <= e.number) AS place
+             FROM edition e WHERE e.newsletter = $1 AND e.cadence = $2 AND e.slot = $3 AND EXISTS
+                (SELECT 1 FROM edition l WHERE l.newsletter = $1 AND l.cadence = $2 AND l.slot < e.slot
+                 AND l.number > e.number)",
+        )
+        .bind(newsletter)
+        .bind(cadence.as_str())
+        .bind(slot.timestamp())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let id: String = row.try_get("id")?;
+        let place: Option<i64> = row.try_get("place")?;
+        let place = place.unwrap_or(slot.timestamp() - 2) + 1;
+        for sql in [
+            "UPDATE edition SET slot = $1 WHERE id = $2",
+            "UPDATE story SET slot = $1 WHERE edition = $2",
+        ] {
+            sqlx::query(sql)
+                .bind(place)
+                .bind(&id)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(Some(EditionId(id)))
+    }
+
+    /// `id`, or where another slot's edition has it, one like it that is free.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn free_id(&self, id: &EditionId, slot: DateTime<Utc>) -> sqlx::Result<EditionId> {
+        let mut connection = self.reading().await?;
+        let mut free = id.clone();
+        for number in 2.. {
+            let taken: i64 =
+                sqlx::query_scalar("SELECT COUNT(*) FROM edition WHERE id = $1 AND slot <> $2")
+                    .bind(free.as_str())
+                    .bind(slot.timestamp())
+                    .fetch_one(&mut *connection)
+                    .await?;
+            if taken == 0 {
+                break;
+            }
+            free = EditionId(format!("{id}-{number}"));
+        }
+        Ok(free)
     }
 
     /// Stores `edition` and, when it is published, one delivery for every confirmed subscriber of its
@@ -92,11 +165,11 @@ impl Store {
         wall: DateTime<Utc>,
     ) -> anyhow::Result<Published> {
         let content = serde_json::to_string(edition)?;
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let stored = sqlx::query(
-            "INSERT INTO edition (id, newsletter, cadence, slot, until, created_at, state, content)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+            "INSERT INTO edition (id, newsletter, cadence, slot, until, created_at, state, content, number)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         )
         .bind(edition.id.as_str())
         .bind(&edition.newsletter)
@@ -106,6 +179,7 @@ impl Store {
         .bind(edition.created_at.timestamp())
         .bind(state.word())
         .bind(content)
+        .bind(edition.covers)
         .execute(&mut *tx)
         .await?;
         if stored.rows_affected() == 0 {
@@ -201,7 +275,7 @@ impl Store {
         until: Option<&EditionId>,
         limit: u32,
     ) -> anyhow::Result<Vec<Edition>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let contents: Vec<String> = sqlx::query_scalar(
             "SELECT content FROM edition WHERE newsletter = $1 AND cadence = $2 AND state = 'published'
              AND ($3 IS NULL OR slot <= (SELECT slot FROM edition WHERE id = $3 AND newsletter = $1 AND cadence = $2
@@ -223,7 +297,7 @@ impl Store {
     /// # Errors
     /// When there is none, or the database fails.
     pub async fn load_edition(&self, id: &EditionId) -> anyhow::Result<Edition> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let content: String = sqlx::query_scalar("SELECT content FROM edition WHERE id = $1")
             .bind(id.as_str())
             .fetch_one(&mut *connection)

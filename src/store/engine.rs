@@ -9,44 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyConnection, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{AnyConnection, ConnectOptions as _, Connection as _, Executor as _};
 use url::Url;
 
-/// Migrations, oldest first. A released one never changes; new ones only add.
-const MIGRATIONS: &[Migration] = &[
-    Migration::of(include_str!("migrations/0001_line.sql")),
-    Migration::of(include_str!("migrations/0002_collect.sql")),
-    Migration::of(include_str!("migrations/0003_rank.sql")),
-    Migration::of(include_str!("migrations/0004_block.sql")),
-    Migration::of(include_str!("migrations/0005_ledger.sql")),
-    Migration {
-        sqlite: include_str!("migrations/0006_serve.sqlite.sql"),
-        postgres: include_str!("migrations/0006_serve.postgres.sql"),
-        ..Migration::of(include_str!("migrations/0006_serve.sql"))
-    },
-];
-
-/// A step of the schema.
-struct Migration {
-    /// What both engines do, with `{id}` for the type of a key.
-    both: &'static str,
-    /// What one of them does after that.
-    sqlite: &'static str,
-    postgres: &'static str,
-}
-
-impl Migration {
-    const fn of(both: &'static str) -> Self {
-        Self {
-            both,
-            sqlite: "",
-            postgres: "",
-        }
-    }
-}
-
 /// Whoever brings the schema up to date, or decides about editions, holds this advisory lock of PostgreSQL: “tidings”.
-const ADVISORY_LOCK: i64 = 0x0074_6964_696e_6773;
+pub(super) const ADVISORY_LOCK: i64 = 0x0074_6964_696e_6773;
 
 /// Where the store keeps its data.
 #[derive(Clone, PartialEq, Eq)]
@@ -93,7 +60,7 @@ pub(super) type Condition = (String, Vec<String>);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Dialect {
     /// Type of an ascending 64-bit primary key.
-    id: &'static str,
+    pub(super) id: &'static str,
     /// A table `r` with a column `value` for each element of the JSON array `$1`.
     pub(super) rows: &'static str,
     /// Passes over rows that another worker is claiming.
@@ -164,6 +131,8 @@ fn quoted(terms: &[String]) -> String {
 pub(super) struct Engine {
     address: String,
     pub(super) dialect: Dialect,
+    /// Nothing is written.
+    read_only: bool,
     /// The advisory locks that its connection holds.
     held: Mutex<BTreeSet<i64>>,
 }
@@ -172,37 +141,62 @@ impl Engine {
     /// The engine at `url`; its file must be there.
     pub(super) fn at(url: &StoreUrl) -> anyhow::Result<Self> {
         Ok(match url {
-            StoreUrl::Sqlite(path) => Self {
-                address: sqlite_address(path)?,
-                dialect: SQLITE,
-                held: Mutex::default(),
-            },
-            StoreUrl::Postgres(url) => Self {
-                address: url.to_string(),
-                dialect: POSTGRES,
-                held: Mutex::default(),
-            },
+            StoreUrl::Sqlite(path) => Self::new(sqlite_address(path, "rw")?, SQLITE),
+            StoreUrl::Postgres(url) => Self::new(url.to_string(), POSTGRES),
+        })
+    }
+
+    /// The engine at `url` for who only looks.
+    pub(super) fn to_read(url: &StoreUrl) -> anyhow::Result<Self> {
+        let engine = match url {
+            // Without a log nobody has the file open: who may write takes the side files away again that reading makes, and who may
+            // not leaves them.
+            StoreUrl::Sqlite(path) => {
+                let mut log = path.as_os_str().to_owned();
+                log.push("-wal");
+                let mode = if Path::new(&log).exists() { "ro" } else { "rw" };
+                Self::new(sqlite_address(path, mode)?, SQLITE)
+            }
+            StoreUrl::Postgres(_) => Self::at(url)?,
+        };
+        Ok(Self {
+            read_only: true,
+            ..engine
         })
     }
 
     /// An empty SQLite database in memory.
     pub(super) fn in_memory() -> Self {
+        Self::new("sqlite::memory:".to_owned(), SQLITE)
+    }
+
+    fn new(address: String, dialect: Dialect) -> Self {
         Self {
-            address: "sqlite::memory:".to_owned(),
-            dialect: SQLITE,
+            address,
+            dialect,
+            read_only: false,
             held: Mutex::default(),
         }
     }
 
-    pub(super) async fn connect(&self) -> anyhow::Result<AnyConnection> {
+    /// The address of a SQLite file, for ATTACH.
+    pub(super) fn file_url(&self) -> String {
+        let (_, address) = self.address.split_once(':').unwrap_or_default();
+        format!("file:{address}&cache=private")
+    }
+
+    /// How to connect.
+    pub(super) fn options(&self) -> sqlx::Result<AnyConnectOptions> {
         sqlx::any::install_default_drivers();
         // A statement that takes a second (a million deliveries) is no trouble to tell the operator of.
-        let options = AnyConnectOptions::from_str(&self.address)?.disable_statement_logging();
-        let mut connection = AnyConnection::connect_with(&options).await?;
-        let settings: &[&str] = if self.dialect.embedded {
+        Ok(AnyConnectOptions::from_str(&self.address)?.disable_statement_logging())
+    }
+
+    /// What every connection is told.
+    pub(super) fn settings(&self) -> &'static [&'static str] {
+        if self.dialect.embedded {
             &[
                 "PRAGMA busy_timeout = 10000",
-                "PRAGMA journal_mode = WAL",
                 "PRAGMA synchronous = FULL",
                 "PRAGMA foreign_keys = ON",
                 // The keys of items are spread over their whole index; what does not fit here is written again and again.
@@ -214,74 +208,31 @@ impl Engine {
         } else {
             // Whatever the server has been told for others: a commit is on the disk when it returns.
             &["SET synchronous_commit = on", "SET TIME ZONE 'UTC'"]
-        };
-        for setting in settings {
+        }
+    }
+
+    /// What the connection is told besides that keeps nobody waiting.
+    pub(super) fn urgent_settings(&self) -> &'static [&'static str] {
+        match self.dialect.embedded {
+            true => &["PRAGMA busy_timeout = 0", "PRAGMA wal_autocheckpoint = 0"],
+            // It lets several write.
+            false => &[],
+        }
+    }
+
+    pub(super) async fn connect(&self) -> sqlx::Result<AnyConnection> {
+        let mut connection = AnyConnection::connect_with(&self.options()?).await?;
+        for setting in self.settings() {
             connection.execute(*setting).await?;
         }
-        Ok(connection)
-    }
-
-    /// Brings the schema up to date.
-    pub(super) async fn migrate(&self, connection: &mut AnyConnection) -> anyhow::Result<()> {
-        let known = self.version(connection).await?;
-        if known > MIGRATIONS.len() {
-            anyhow::bail!("it was written by a newer version of Tidings; install that one");
-        }
-        if known == MIGRATIONS.len() {
-            return Ok(());
-        }
-        let mut tx = connection.begin_with(self.dialect.begin).await?;
-        if !self.dialect.embedded {
-            sqlx::query("SELECT pg_advisory_xact_lock($1)")
-                .bind(ADVISORY_LOCK)
-                .execute(&mut *tx)
-                .await?;
-            tx.execute("CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL)")
-                .await?;
-        }
-        // Another process may have done it meanwhile.
-        let known = self.version(&mut tx).await?;
-        for migration in MIGRATIONS.iter().skip(known) {
-            let both = migration.both.replace("{id}", self.dialect.id);
-            let own = match self.dialect.embedded {
-                true => migration.sqlite,
-                false => migration.postgres,
+        if self.read_only {
+            let setting = match self.dialect.embedded {
+                true => "PRAGMA query_only = ON",
+                false => "SET default_transaction_read_only = on",
             };
-            for step in [both, own.to_owned()] {
-                sqlx::raw_sql(AssertSqlSafe(step)).execute(&mut *tx).await?;
-            }
+            connection.execute(setting).await?;
         }
-        let done = if self.dialect.embedded {
-            format!("PRAGMA user_version = {}", MIGRATIONS.len())
-        } else {
-            let version = MIGRATIONS.len();
-            format!("DELETE FROM schema_version; INSERT INTO schema_version VALUES ({version})")
-        };
-        sqlx::raw_sql(AssertSqlSafe(done)).execute(&mut *tx).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// How many migrations the database has seen.
-    async fn version(&self, connection: &mut AnyConnection) -> anyhow::Result<usize> {
-        let version: Option<i64> = if self.dialect.embedded {
-            sqlx::query_scalar("PRAGMA user_version")
-                .fetch_optional(&mut *connection)
-                .await?
-        } else {
-            let there: bool =
-                sqlx::query_scalar("SELECT to_regclass('schema_version') IS NOT NULL")
-                    .fetch_one(&mut *connection)
-                    .await?;
-            if there {
-                sqlx::query_scalar("SELECT MAX(version) FROM schema_version")
-                    .fetch_one(&mut *connection)
-                    .await?
-            } else {
-                None
-            }
-        };
-        Ok(usize::try_from(version.unwrap_or_default()).unwrap_or(usize::MAX))
+        Ok(connection)
     }
 
     /// Takes the advisory lock of that number as long as the connection lasts. Returns whether it has it; on SQLite, where a lock
@@ -320,7 +271,7 @@ impl Engine {
     }
 
     /// Connects anew, and takes the locks again that went with the old connection.
-    pub(super) async fn reconnect(&self) -> anyhow::Result<AnyConnection> {
+    pub(super) async fn reconnect(&self) -> sqlx::Result<AnyConnection> {
         let mut connection = self.connect().await?;
         let locks = std::mem::take(&mut *self.held());
         for lock in locks {
@@ -338,20 +289,7 @@ impl Engine {
 pub(super) const DECIDING: i64 = ADVISORY_LOCK + 1;
 pub(super) const POSTING: i64 = ADVISORY_LOCK + 2;
 
-/// Makes an empty file that only its owner can read, unless there is one: it will hold people's addresses.
-/// SQLite gives its side files the same permissions.
-pub(super) fn create_private(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn sqlite_address(path: &Path) -> anyhow::Result<String> {
+fn sqlite_address(path: &Path, mode: &str) -> anyhow::Result<String> {
     let path = path
         .to_str()
         .context("the path of the store is not valid Unicode")?;
@@ -364,7 +302,7 @@ fn sqlite_address(path: &Path) -> anyhow::Result<String> {
             _ => format!("%{byte:02X}"),
         })
         .collect();
-    Ok(format!("sqlite:{encoded}?mode=rw"))
+    Ok(format!("sqlite:{encoded}?mode={mode}"))
 }
 
 /// Whether `error` may pass by itself: the database is starting, its disk is full, another program holds it.

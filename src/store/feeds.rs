@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use serde_json::json;
 use sqlx::Row as _;
 
-use super::{Store, optional_time};
+use super::{Items, Pool, optional_time};
 use crate::model::{FeedKey, FetchState};
 
-impl Store {
+impl Items<'_> {
     /// The state of every feed that was ever asked.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn list_fetch_states(&self) -> sqlx::Result<HashMap<FeedKey, FetchState>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query("SELECT * FROM feed")
             .fetch_all(&mut *connection)
             .await?;
@@ -48,7 +48,7 @@ impl Store {
 
 /// Writes the new state of each feed that was asked.
 pub(super) async fn save_fetch_states(
-    store: &Store,
+    store: &Pool,
     tx: &mut sqlx::AnyConnection,
     states: &[(FeedKey, FetchState)],
 ) -> sqlx::Result<()> {

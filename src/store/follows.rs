@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use sqlx::{AnyConnection, Row as _};
 
-use super::{Store, time};
+use super::{Archive, Items, Pool, Subscribers, time};
 use crate::model::{Follow, ItemKey, SubscriberId};
 
 /// A story that somebody follows.
@@ -24,7 +24,7 @@ pub struct FollowedStory {
 /// How many stories somebody can follow: more would not be found in a mail.
 const MOST: i64 = 50;
 
-impl Store {
+impl Subscribers<'_> {
     /// Lets a subscriber follow a story from `now` on, in their digests or at once. `false` when there is no such story, the subscriber has left, or
     /// follows as many as one can.
     ///
@@ -37,7 +37,7 @@ impl Store {
         at_once: bool,
         now: DateTime<Utc>,
     ) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let done = self
             .write_follow(&mut tx, subscriber, story, at_once, now)
@@ -46,6 +46,36 @@ impl Store {
         Ok(done)
     }
 
+    /// Ends that a subscriber follows a story. Twice is fine.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn delete_follow(
+        &self,
+        subscriber: SubscriberId,
+        story: &ItemKey,
+    ) -> sqlx::Result<()> {
+        let mut connection = self.writing().await?;
+        let mut tx = self.begin(&mut connection).await?;
+        sqlx::query("DELETE FROM follow WHERE subscriber = $1 AND story = $2")
+            .bind(subscriber.0)
+            .bind(story.as_str())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await
+    }
+
+    /// What a subscriber follows, the earliest first.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_follows(&self, subscriber: SubscriberId) -> sqlx::Result<Vec<Follow>> {
+        let mut connection = self.reading().await?;
+        self.follows_in(&mut connection, subscriber).await
+    }
+}
+
+impl Pool {
     pub(super) async fn write_follow(
         &self,
         tx: &mut AnyConnection,
@@ -72,46 +102,6 @@ impl Store {
         Ok(written.rows_affected() > 0)
     }
 
-    /// Ends that a subscriber follows a story. Twice is fine.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn delete_follow(
-        &self,
-        subscriber: SubscriberId,
-        story: &ItemKey,
-    ) -> sqlx::Result<()> {
-        let mut connection = self.connection().await;
-        let mut tx = self.begin(&mut connection).await?;
-        sqlx::query("DELETE FROM follow WHERE subscriber = $1 AND story = $2")
-            .bind(subscriber.0)
-            .bind(story.as_str())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await
-    }
-
-    /// The headline of a story that can be followed.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn find_story_title(&self, story: &ItemKey) -> sqlx::Result<Option<String>> {
-        let mut connection = self.connection().await;
-        sqlx::query_scalar("SELECT title FROM story_query WHERE key = $1")
-            .bind(story.as_str())
-            .fetch_optional(&mut *connection)
-            .await
-    }
-
-    /// What a subscriber follows, the earliest first.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list_follows(&self, subscriber: SubscriberId) -> sqlx::Result<Vec<Follow>> {
-        let mut connection = self.connection().await;
-        self.follows_in(&mut connection, subscriber).await
-    }
-
     pub(super) async fn follows_in(
         &self,
         connection: &mut AnyConnection,
@@ -130,32 +120,6 @@ impl Store {
                     story: ItemKey::from_stored(row.try_get("story")?),
                     title: row.try_get("title")?,
                     at_once: row.try_get::<i64, _>("at_once")? == 1,
-                    since: time(row, "since")?,
-                })
-            })
-            .collect()
-    }
-
-    /// The stories that confirmed subscribers follow, in their digests or `at_once`, by key.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list_followed(&self, at_once: bool) -> sqlx::Result<Vec<FollowedStory>> {
-        let mut connection = self.connection().await;
-        let rows = sqlx::query(
-            "SELECT q.key, q.title, q.query, MIN(f.since) AS since
-             FROM follow f JOIN subscriber s ON s.id = f.subscriber JOIN story_query q ON q.key = f.story
-             WHERE f.at_once = $1 AND s.state = 'confirmed' GROUP BY q.key, q.title, q.query ORDER BY q.key",
-        )
-        .bind(i64::from(at_once))
-        .fetch_all(&mut *connection)
-        .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(FollowedStory {
-                    key: ItemKey::from_stored(row.try_get("key")?),
-                    title: row.try_get("title")?,
-                    query: row.try_get("query")?,
                     since: time(row, "since")?,
                 })
             })
@@ -184,5 +148,47 @@ impl Store {
             follows.entry(row.try_get("id")?).or_default().push(story);
         }
         Ok(follows)
+    }
+}
+
+impl Archive<'_> {
+    /// The headline of a story that can be followed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_story_title(&self, story: &ItemKey) -> sqlx::Result<Option<String>> {
+        let mut connection = self.reading().await?;
+        sqlx::query_scalar("SELECT title FROM story_query WHERE key = $1")
+            .bind(story.as_str())
+            .fetch_optional(&mut *connection)
+            .await
+    }
+}
+
+impl Items<'_> {
+    /// The stories that confirmed subscribers follow, in their digests or `at_once`, by key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_followed(&self, at_once: bool) -> sqlx::Result<Vec<FollowedStory>> {
+        let mut connection = self.reading().await?;
+        let rows = sqlx::query(
+            "SELECT q.key, q.title, q.query, MIN(f.since) AS since
+             FROM follow f JOIN subscriber s ON s.id = f.subscriber JOIN story_query q ON q.key = f.story
+             WHERE f.at_once = $1 AND s.state = 'confirmed' GROUP BY q.key, q.title, q.query ORDER BY q.key",
+        )
+        .bind(i64::from(at_once))
+        .fetch_all(&mut *connection)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(FollowedStory {
+                    key: ItemKey::from_stored(row.try_get("key")?),
+                    title: row.try_get("title")?,
+                    query: row.try_get("query")?,
+                    since: time(row, "since")?,
+                })
+            })
+            .collect()
     }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use sqlx::Row as _;
 use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::{Store, time};
-use crate::model::{FeedKey, FetchState, Item, ItemKey, Mark, Window};
+use super::{Items, Pool, time};
+use crate::model::{Coverage, FeedKey, FetchState, Item, ItemKey, Mark, Window};
 
 /// How many items one statement takes; bounds the JSON text to about a megabyte.
 const BATCH: usize = 500;
@@ -22,7 +22,7 @@ pub struct Saved {
     pub known: usize,
 }
 
-impl Store {
+impl Items<'_> {
     /// Writes what a pass over the feeds brought, items and feed states together.
     ///
     /// They belong into one transaction: a stored `ETag` without the items that came with it would
@@ -40,10 +40,8 @@ impl Store {
         states: &[(FeedKey, FetchState)],
         now: DateTime<Utc>,
     ) -> sqlx::Result<Saved> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
-        let count = "SELECT COUNT(*) FROM item";
-        let before: i64 = sqlx::query_scalar(count).fetch_one(&mut *tx).await?;
         let mut carried: Vec<(&ItemKey, &FeedKey)> = items
             .iter()
             .flat_map(|item| item.feeds.iter().map(move |feed| (&item.key, feed)))
@@ -70,6 +68,7 @@ impl Store {
         distinct.sort_unstable_by_key(|(item, _)| item.key.as_str());
         carried.sort_unstable();
         let items = distinct;
+        let mut new = 0;
         for batch in items.chunks(BATCH) {
             let row = |(item, arrived): &(&Item, DateTime<Utc>)| {
                 json!({
@@ -79,18 +78,18 @@ impl Store {
                     "dated": i64::from(item.dated), "arrived": arrived.timestamp(), "image": item.image,
                     "comments_url": item.comments_url, "comments": item.comments,
                     "mark": item.mark.map(Mark::as_str), "relayed": i64::from(item.relayed),
-                    "categories": json!(item.categories).to_string(),
+                    "categories": json!(item.categories).to_string(), "seen": now.timestamp(),
                 })
             };
             let sql = self.with_rows(
                 "INSERT INTO item (key, source, title, url, summary, words, author, language, published, dated, arrived,
-                                   image, comments_url, comments, mark, relayed, categories)
+                                   image, comments_url, comments, mark, relayed, categories, seen_at)
                  SELECT r.value->>'key', r.value->>'source', r.value->>'title', r.value->>'url', r.value->>'summary',
                         CAST(r.value->>'words' AS BIGINT), r.value->>'author', r.value->>'language',
                         CAST(r.value->>'published' AS BIGINT), CAST(r.value->>'dated' AS BIGINT),
                         CAST(r.value->>'arrived' AS BIGINT), r.value->>'image', r.value->>'comments_url',
                         CAST(r.value->>'comments' AS BIGINT), r.value->>'mark', CAST(r.value->>'relayed' AS BIGINT),
-                        r.value->>'categories'
+                        r.value->>'categories', CAST(r.value->>'seen' AS BIGINT)
                  FROM {rows} WHERE true
                  ON CONFLICT (key) DO UPDATE SET
                     title = excluded.title, summary = excluded.summary, words = excluded.words,
@@ -100,14 +99,19 @@ impl Store {
                     published = CASE WHEN excluded.published < item.published THEN excluded.published ELSE item.published END,
                     arrived = CASE WHEN item.arrived > $2 AND excluded.arrived < item.arrived
                                    THEN excluded.arrived ELSE item.arrived END
-                 WHERE excluded.relayed <= item.relayed",
+                 WHERE excluded.relayed <= item.relayed
+                 RETURNING number",
             );
             let rows: Vec<_> = batch.iter().map(row).collect();
-            sqlx::query(sql)
+            let written: Vec<i64> = sqlx::query_scalar(sql)
                 .bind(serde_json::Value::from(rows).to_string())
                 .bind(now.timestamp())
-                .execute(&mut *tx)
+                .fetch_all(&mut *tx)
                 .await?;
+            new += written
+                .iter()
+                .filter(|number| **number == UNNUMBERED)
+                .count();
         }
         for batch in carried.chunks(BATCH) {
             let sql = self.with_rows(
@@ -122,34 +126,82 @@ impl Store {
                 .await?;
         }
         super::feeds::save_fetch_states(self, &mut tx, states).await?;
-        let after: i64 = sqlx::query_scalar(count).fetch_one(&mut *tx).await?;
+        number_news(&mut tx, now).await?;
         tx.commit().await?;
-        let new = usize::try_from(after - before).unwrap_or_default();
         Ok(Saved {
             new,
             known: items.len() - new,
         })
     }
 
-    /// Deletes the items that became news before `before`, and remembers their keys: should a feed show one of them
-    /// again, it is not taken for new. Returns how many there were.
+    /// Numbers what has become news by `now`: announcements whose time has come, and what an older program has written. Returns the last
+    /// number that was given.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn number_news(&self, now: DateTime<Utc>) -> sqlx::Result<i64> {
+        let mut connection = self.writing().await?;
+        let mut tx = self.begin(&mut connection).await?;
+        let last = number_news(&mut tx, now).await?;
+        tx.commit().await?;
+        Ok(last)
+    }
+
+    /// Deletes the items that became news before `before` and up to the number `covered`, and remembers their keys: should a feed show one
+    /// of them again, it is not taken for new. Returns how many there were.
     ///
     /// # Errors
     /// When the database fails; nothing is deleted then.
-    pub async fn prune_items(&self, before: DateTime<Utc>) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
+    pub async fn prune_items(&self, before: DateTime<Utc>, covered: i64) -> sqlx::Result<u64> {
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let mut pruned = 0;
+        let old = "SELECT key FROM item WHERE arrived < $1 AND number <= $2";
         for sql in [
-            "INSERT INTO forgotten (key) SELECT key FROM item WHERE arrived < $1 ON CONFLICT DO NOTHING",
-            "DELETE FROM item_feed WHERE item IN (SELECT key FROM item WHERE arrived < $1)",
-            "DELETE FROM item WHERE arrived < $1",
+            format!("INSERT INTO forgotten (key) {old} ON CONFLICT DO NOTHING"),
+            format!("DELETE FROM item_feed WHERE item IN ({old})"),
+            format!("DELETE FROM item WHERE key IN ({old})"),
         ] {
-            let query = sqlx::query(sql).bind(before.timestamp());
+            let query = sqlx::query(AssertSqlSafe(sql))
+                .bind(before.timestamp())
+                .bind(covered);
             pruned = query.execute(&mut *tx).await?.rows_affected();
         }
         tx.commit().await?;
         Ok(pruned)
+    }
+
+    /// The items that `coverage` covers and that one of `feeds` carries; of its feeds, an item names only those.
+    ///
+    /// A feed that is read for the first time shows its past as well. Of that it is news what had been published no longer before than
+    /// `window` is long. The first edition has no number to begin after, and goes by the clock: what arrived since its window began.
+    /// `until` bounds who looks back at what was known then.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_news(
+        &self,
+        feeds: &HashSet<FeedKey>,
+        window: Window,
+        coverage: Coverage,
+        until: Option<DateTime<Utc>>,
+    ) -> sqlx::Result<Vec<Item>> {
+        let length = (window.until - window.since).num_seconds();
+        let since = match coverage.after {
+            Some(_) => i64::MIN,
+            None => window.since.timestamp(),
+        };
+        let bounds = [
+            coverage.after.unwrap_or(0),
+            coverage.up_to,
+            length,
+            since,
+            until.map_or(i64::MAX, |until| until.timestamp()),
+        ];
+        let condition =
+            "i.number > $1 AND i.number <= $2 AND i.arrived >= COALESCE(i.seen_at, i.arrived) - $3
+                         AND i.arrived >= $4 AND i.arrived < $5";
+        self.list_where(feeds, condition, &bounds).await
     }
 
     /// The items that arrived in `window` and that one of `feeds` carries; of its feeds, an item names only
@@ -162,22 +214,37 @@ impl Store {
         feeds: &HashSet<FeedKey>,
         window: Window,
     ) -> sqlx::Result<Vec<Item>> {
-        let mut connection = self.connection().await;
-        let rows = sqlx::query(
-            "SELECT * FROM item WHERE arrived >= $1 AND arrived < $2 ORDER BY published, key",
-        )
-        .bind(window.since.timestamp())
-        .bind(window.until.timestamp())
-        .fetch_all(&mut *connection)
-        .await?;
-        let carried = sqlx::query(
-            "SELECT c.item, c.feed FROM item_feed c JOIN item i ON i.key = c.item
-             WHERE i.arrived >= $1 AND i.arrived < $2",
-        )
-        .bind(window.since.timestamp())
-        .bind(window.until.timestamp())
-        .fetch_all(&mut *connection)
-        .await?;
+        let bounds = [window.since.timestamp(), window.until.timestamp()];
+        self.list_where(feeds, "i.arrived >= $1 AND i.arrived < $2", &bounds)
+            .await
+    }
+
+    /// The items `i` that meet a condition on `bounds` and that one of `feeds` carries.
+    async fn list_where(
+        &self,
+        feeds: &HashSet<FeedKey>,
+        condition: &str,
+        bounds: &[i64],
+    ) -> sqlx::Result<Vec<Item>> {
+        let mut connection = self.reading().await?;
+        let sql = format!("SELECT i.* FROM item i WHERE {condition} ORDER BY i.published, i.key");
+        let rows = bounds
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, bound| {
+                query.bind(*bound)
+            })
+            .fetch_all(&mut *connection)
+            .await?;
+        let sql = format!(
+            "SELECT c.item, c.feed FROM item_feed c JOIN item i ON i.key = c.item WHERE {condition}"
+        );
+        let carried = bounds
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)), |query, bound| {
+                query.bind(*bound)
+            })
+            .fetch_all(&mut *connection)
+            .await?;
         let mut feeds_of: HashMap<ItemKey, BTreeSet<FeedKey>> = HashMap::new();
         for row in &carried {
             let feed = FeedKey(row.try_get("feed")?);
@@ -197,7 +264,7 @@ impl Store {
     }
 }
 
-impl Store {
+impl Items<'_> {
     /// The newest items of `feed` that were published in `window`, at most `limit`.
     ///
     /// # Errors
@@ -208,7 +275,7 @@ impl Store {
         window: Window,
         limit: u32,
     ) -> sqlx::Result<Vec<Item>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query(
             "SELECT i.* FROM item_feed c JOIN item i ON i.key = c.item
              WHERE c.feed = $1 AND i.published >= $2 AND i.published < $3
@@ -229,10 +296,58 @@ impl Store {
     }
 }
 
+/// What an item has for a number that was written and not numbered yet, and one that is announced for later.
+const UNNUMBERED: i64 = -1;
+const ANNOUNCED: i64 = 0;
+
+/// Numbers what has become news by `now`, in the order in which it arrived. Returns the last number that was given.
+///
+/// The counter is locked until the transaction ends, so that a number is never visible before a lower one.
+async fn number_news(tx: &mut AnyConnection, now: DateTime<Utc>) -> sqlx::Result<i64> {
+    let last: String = sqlx::query_scalar(
+        "UPDATE setting SET value = value WHERE key = 'item_number' RETURNING value",
+    )
+    .fetch_one(&mut *tx)
+    .await?;
+    let last: i64 = last.parse().map_err(|_| {
+        sqlx::Error::Decode(format!("the setting item_number is “{last}”, and no number").into())
+    })?;
+    let numbered = sqlx::query(
+        "UPDATE item SET number = $1 + n.place
+         FROM (SELECT id AS item_id, ROW_NUMBER() OVER (ORDER BY arrived, id) AS place FROM item
+               WHERE number <= 0 AND arrived <= $2) n
+         WHERE item.id = n.item_id",
+    )
+    .bind(last)
+    .bind(now.timestamp())
+    .execute(&mut *tx)
+    .await?;
+    let numbered = i64::try_from(numbered.rows_affected()).unwrap_or_default();
+    if numbered > 0 {
+        sqlx::query("UPDATE setting SET value = $1 WHERE key = 'item_number'")
+            .bind((last + numbered).to_string())
+            .execute(&mut *tx)
+            .await?;
+    }
+    sqlx::query("UPDATE item SET number = $1 WHERE number = $2")
+        .bind(ANNOUNCED)
+        .bind(UNNUMBERED)
+        .execute(&mut *tx)
+        .await?;
+    // What an edition of an older program has covered.
+    sqlx::query(
+        "UPDATE edition SET number = (SELECT COALESCE(MAX(i.number), 0) FROM item i WHERE i.arrived < edition.until)
+         WHERE number IS NULL AND state <> 'skipped'",
+    )
+    .execute(&mut *tx)
+    .await?;
+    Ok(last + numbered)
+}
+
 /// Which of `items` were pruned once.
 async fn forgotten(
-    store: &Store,
-    tx: &mut sqlx::AnyConnection,
+    store: &Pool,
+    tx: &mut AnyConnection,
     items: &[(&Item, DateTime<Utc>)],
 ) -> sqlx::Result<HashSet<String>> {
     let mut keys = HashSet::new();

@@ -12,7 +12,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::Store;
+use super::Ledger;
 use crate::model::{
     Address, Audience, Bounce, Delivery, DeliveryId, DeliveryState, EditionId, Language,
     SubscriberId, TopicId, UnknownPolicy,
@@ -76,7 +76,7 @@ pub struct Inherited {
     pub unknown: u64,
 }
 
-impl Store {
+impl Ledger<'_> {
     /// Enters a new worker into the ledger.
     ///
     /// # Errors
@@ -95,7 +95,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn hear(&self, worker: WorkerId, wall: DateTime<Utc>) -> sqlx::Result<()> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         self.engine.hold(&mut connection, worker.0).await?;
         let mut tx = self.begin(&mut connection).await?;
         sqlx::query(
@@ -121,7 +121,7 @@ impl Store {
         policy: UnknownPolicy,
         wall: DateTime<Utc>,
     ) -> sqlx::Result<Inherited> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let sql = format!(
             "DELETE FROM worker WHERE id <> $1 AND ($2 = 1 OR heard_at < $3 OR heard_at > $4 OR {})",
@@ -168,7 +168,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn dismiss(&self, worker: WorkerId) -> sqlx::Result<()> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         give_back(&mut tx, worker).await?;
         self.engine.let_go(&mut tx, worker.0).await?;
@@ -189,7 +189,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn give_back(&self, worker: WorkerId) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let given = give_back(&mut tx, worker).await?;
         tx.commit().await?;
@@ -201,7 +201,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn count_due(&self, wall: DateTime<Utc>) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let count: i64 = sqlx::query_scalar(
             "SELECT COUNT(*) FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1",
         )
@@ -216,7 +216,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn count_leased(&self) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM delivery WHERE state = 'leased'")
             .fetch_one(&mut *connection)
             .await?;
@@ -237,7 +237,7 @@ impl Store {
         wall: DateTime<Utc>,
         language: Language,
     ) -> anyhow::Result<Vec<Delivery>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let claimed = loop {
             let claimed = self
@@ -372,9 +372,9 @@ impl Store {
         step: &Step,
         wall: DateTime<Utc>,
     ) -> sqlx::Result<HashSet<DeliveryId>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let bounces = step.records.iter().any(|record| record.bounce.is_some());
-        if step.withdraw.is_empty() && step.postpone.is_empty() && !bounces && !self.rehearsal {
+        if step.withdraw.is_empty() && step.postpone.is_empty() && !bounces {
             // The usual case is one statement, which is a transaction by itself.
             return self.apply(&mut connection, worker, step, wall).await;
         }

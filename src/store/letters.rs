@@ -7,7 +7,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AnyConnection, Row as _};
 
-use super::{Store, fresh_number};
+use super::keys::fresh_number;
+use super::{Letters, Pool};
 use crate::model::{Address, CadenceId, ItemKey, Language, SubscriberId};
 
 /// In what time an address gets at most one letter that anybody could have asked for.
@@ -104,7 +105,7 @@ pub struct PendingLetter {
     pub cadence: Option<CadenceId>,
 }
 
-impl Store {
+impl Letters<'_> {
     /// Plans a letter to a subscriber.
     ///
     /// # Errors
@@ -116,7 +117,7 @@ impl Store {
         home: Language,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         if let Some(known) = self.subscriber_in(&mut tx, subscriber).await? {
             let language = known.profile.language.unwrap_or(home);
@@ -128,38 +129,12 @@ impl Store {
         Ok(())
     }
 
-    pub(super) async fn plan_letter(
-        &self,
-        tx: &mut AnyConnection,
-        kind: LetterKind,
-        about: i64,
-        address: &Address,
-        language: Language,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
-        sqlx::query(
-            "INSERT INTO letter (kind, about, address, address_key, language, created_at, due_at, id, mailbox)
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
-        )
-        .bind(kind.word())
-        .bind(about)
-        .bind(address.as_str())
-        .bind(address.key())
-        .bind(language.tag())
-        .bind(now.timestamp())
-        .bind(fresh_number()?)
-        .bind(address.mailbox())
-        .execute(tx)
-        .await?;
-        Ok(())
-    }
-
     /// Takes note of letters that an earlier process had begun: nobody knows whether they went out. Only for who may post.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn inherit_letters(&self, now: DateTime<Utc>) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let unknown = sqlx::query(
             "UPDATE letter SET state = 'unknown', ended_at = $1,
@@ -182,7 +157,7 @@ impl Store {
         limit: u32,
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<PendingLetter>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         sqlx::query(
             "UPDATE letter SET state = CASE attempts WHEN 0 THEN 'dropped' ELSE 'failed' END, ended_at = $1
@@ -280,7 +255,7 @@ impl Store {
         state: &LetterState,
         now: DateTime<Utc>,
     ) -> sqlx::Result<()> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let (word, due, answer) = match state {
             LetterState::Sent => ("sent", now, None),
@@ -291,6 +266,34 @@ impl Store {
         };
         record(&mut tx, id, word, due, now, answer.map(String::as_str)).await?;
         tx.commit().await
+    }
+}
+
+impl Pool {
+    pub(super) async fn plan_letter(
+        &self,
+        tx: &mut AnyConnection,
+        kind: LetterKind,
+        about: i64,
+        address: &Address,
+        language: Language,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        sqlx::query(
+            "INSERT INTO letter (kind, about, address, address_key, language, created_at, due_at, id, mailbox)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8)",
+        )
+        .bind(kind.word())
+        .bind(about)
+        .bind(address.as_str())
+        .bind(address.key())
+        .bind(language.tag())
+        .bind(now.timestamp())
+        .bind(fresh_number()?)
+        .bind(address.mailbox())
+        .execute(tx)
+        .await?;
+        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 use sqlx::Row as _;
 
 use super::items::item;
-use super::{Store, time};
+use super::{Items, time};
 use crate::model::{CadenceId, Mailed, Vocabulary, Vote, Window};
 
 /// How many terms one statement takes.
@@ -20,7 +20,7 @@ const MANY: u64 = 200_000;
 /// So many discussed items tell what readers discuss.
 const VOTES: i64 = 20_000;
 
-impl Store {
+impl Items<'_> {
     /// The items that editions of a cadence have shown whose windows ended in `span`, once for each such edition. They
     /// name no feeds.
     ///
@@ -32,7 +32,7 @@ impl Store {
         cadence: &CadenceId,
         span: Window,
     ) -> sqlx::Result<Vec<Mailed>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query(
             "SELECT item.*, edition.until AS shown FROM item
              JOIN edition_item ON edition_item.item = item.key
@@ -60,7 +60,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn list_votes(&self, until: DateTime<Utc>) -> sqlx::Result<Vec<Vote>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let rows = sqlx::query(
             "SELECT source, title, language, comments FROM item
              WHERE comments IS NOT NULL AND arrived < $1 ORDER BY arrived DESC, key LIMIT $2",
@@ -85,7 +85,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn load_vocabulary(&self) -> sqlx::Result<Vocabulary> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let documents = setting(&mut connection, DOCUMENTS)
             .await?
             .unwrap_or_default();
@@ -107,9 +107,23 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn vocabulary_until(&self) -> sqlx::Result<Option<DateTime<Utc>>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let until = setting(&mut connection, UNTIL).await?;
         Ok(until.and_then(|seconds| DateTime::from_timestamp(seconds, 0)))
+    }
+
+    /// Counts go on from `from`, whatever was counted before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn restart_vocabulary(&self, from: DateTime<Utc>) -> sqlx::Result<()> {
+        let mut connection = self.writing().await?;
+        sqlx::query("UPDATE setting SET value = $1 WHERE key = $2")
+            .bind(from.timestamp().to_string())
+            .bind(UNTIL)
+            .execute(&mut *connection)
+            .await?;
+        Ok(())
     }
 
     /// Adds the counts of the items that arrived in `window`, unless another run has counted some of them.
@@ -121,7 +135,7 @@ impl Store {
         counted: &Vocabulary,
         window: Window,
     ) -> sqlx::Result<()> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let until = setting(&mut tx, UNTIL).await?;
         if until.is_some_and(|until| until > window.since.timestamp()) {

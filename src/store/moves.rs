@@ -6,12 +6,13 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use sqlx::{AnyConnection, Row as _};
 
+use super::keys::fresh_number;
 use super::signups::{ADDRESS_SPAN, PER_ADDRESS, before};
 use super::subscribers::new_token;
-use super::{Asked, Click, Confirmed, LetterKind, Origin, Store, fresh_number, time};
+use super::{Asked, Click, Confirmed, LetterKind, Origin, Subscribers, time};
 use crate::model::{Address, Consent, ConsentEvent, Language, SubscriberId, SubscriberState};
 
-impl Store {
+impl Subscribers<'_> {
     /// Plans the letter that asks whether `address` belongs to `subscriber`. Of one subscriber, a few are kept a day.
     ///
     /// # Errors
@@ -24,7 +25,7 @@ impl Store {
         ip: IpAddr,
         now: DateTime<Utc>,
     ) -> anyhow::Result<()> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let id = fresh_number()?;
         let planned = sqlx::query(
@@ -67,7 +68,7 @@ impl Store {
             form,
             now,
         } = click;
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let row = sqlx::query(
             "UPDATE address_change SET confirmed_at = $2

@@ -8,7 +8,8 @@ use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use super::{ERASURE_KEY, Store, optional_time, secret, time};
+use super::keys::{ERASURE_KEY, secret};
+use super::{Pool, Subscribers, optional_time, time};
 use crate::model::{Address, Follow, Language, Subscriber, SubscriberId};
 
 /// All that is known of one person.
@@ -118,14 +119,14 @@ pub struct LetterLine {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-impl Store {
+impl Subscribers<'_> {
     /// All that is known of who has `address`; `None` when nothing is.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn export_person(&self, address: &Address) -> anyhow::Result<Option<Person>> {
         let key = address.key();
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         let connection = &mut *connection;
         let number: Option<i64> =
             sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
@@ -277,7 +278,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> anyhow::Result<bool> {
         let key = address.key();
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let mut deleted = 0;
         let of_subscriber = "(SELECT id FROM subscriber WHERE address_key = $1)";
@@ -319,7 +320,9 @@ impl Store {
         tx.commit().await?;
         Ok(deleted > 0)
     }
+}
 
+impl Pool {
     /// What is left of an address in the log, and when it is erased.
     pub(super) async fn erasure_hash(
         &self,

@@ -7,38 +7,20 @@ use chrono::{DateTime, Utc};
 use sqlx::AnyConnection;
 
 use super::subscribers::subscribers;
-use super::{Origin, Store};
+use super::{Origin, Pool, Subscribers};
 use crate::model::{
     Consent, ConsentEvent, Language, Preferences, Subscriber, SubscriberId, SubscriberState,
     TopicId,
 };
 
-impl Store {
+impl Subscribers<'_> {
     /// The subscriber of that number.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn find_subscriber(&self, id: SubscriberId) -> anyhow::Result<Option<Subscriber>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         self.subscriber_in(&mut connection, id).await
-    }
-
-    pub(super) async fn subscriber_in(
-        &self,
-        connection: &mut AnyConnection,
-        id: SubscriberId,
-    ) -> anyhow::Result<Option<Subscriber>> {
-        let rows = sqlx::query("SELECT * FROM subscriber WHERE id = $1 AND address <> ''")
-            .bind(id.0)
-            .fetch_all(&mut *connection)
-            .await?;
-        let topics =
-            sqlx::query("SELECT subscriber, topic FROM subscriber_topic WHERE subscriber = $1")
-                .bind(id.0)
-                .fetch_all(&mut *connection)
-                .await?;
-        let found = subscribers(&rows, &topics)?;
-        Ok(found.into_iter().next().map(|(_, subscriber)| subscriber))
     }
 
     /// Writes what a subscriber has chosen, and puts it on record. From now on it is theirs: no configuration overrules it.
@@ -53,7 +35,7 @@ impl Store {
         chosen: &Preferences,
         entry: Consent,
     ) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let changed = sqlx::query(
             "UPDATE subscriber SET cadence = $2, language = $3, length = $4, send_hour = $5, timezone = $6,
@@ -91,7 +73,7 @@ impl Store {
         form: &str,
         now: DateTime<Utc>,
     ) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         // Whoever had not confirmed before is not confirmed by this.
         let back = sqlx::query(
@@ -115,6 +97,26 @@ impl Store {
                 .await?;
         tx.commit().await?;
         Ok(state.as_deref() == Some(SubscriberState::Confirmed.word()))
+    }
+}
+
+impl Pool {
+    pub(super) async fn subscriber_in(
+        &self,
+        connection: &mut AnyConnection,
+        id: SubscriberId,
+    ) -> anyhow::Result<Option<Subscriber>> {
+        let rows = sqlx::query("SELECT * FROM subscriber WHERE id = $1 AND address <> ''")
+            .bind(id.0)
+            .fetch_all(&mut *connection)
+            .await?;
+        let topics =
+            sqlx::query("SELECT subscriber, topic FROM subscriber_topic WHERE subscriber = $1")
+                .bind(id.0)
+                .fetch_all(&mut *connection)
+                .await?;
+        let found = subscribers(&rows, &topics)?;
+        Ok(found.into_iter().next().map(|(_, subscriber)| subscriber))
     }
 
     pub(super) async fn write_topics(

@@ -11,9 +11,10 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
+use super::keys::fresh_number;
 use super::letters::plan_latest;
 use super::subscribers::new_token;
-use super::{LetterKind, Origin, Store, fresh_number, time};
+use super::{LetterKind, Origin, Subscribers, time};
 use crate::model::{
     Address, CadenceId, Consent, ConsentEvent, ItemKey, Language, SubscriberId, TopicId,
     consent_hash,
@@ -124,7 +125,7 @@ pub(super) async fn before(
     })
 }
 
-impl Store {
+impl Subscribers<'_> {
     /// Takes a sign-up, and plans the letter that asks to confirm it. `false` when too many came from its network, of which `per_network` may in an hour:
     /// then nothing is kept. Of one address, a few are kept a day.
     ///
@@ -137,7 +138,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> anyhow::Result<bool> {
         let network = network_of(signup.ip);
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let count = "SELECT COUNT(*) FROM signup WHERE";
         let sql = format!("{count} network = $1 AND requested_at > $2");
@@ -191,7 +192,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn is_open(&self, asked: Asked, id: i64, since: DateTime<Utc>) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
+        let mut connection = self.reading().await?;
         is_open(&mut connection, asked, id, since).await
     }
 
@@ -212,7 +213,7 @@ impl Store {
             form,
             now,
         } = click;
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         // Locked by the write, so that two clicks are one.
         let row = sqlx::query(
@@ -348,7 +349,7 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn purge_signups(&self, before: DateTime<Utc>) -> sqlx::Result<()> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         for sql in [
             "DELETE FROM signup WHERE requested_at < $1",

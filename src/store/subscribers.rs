@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::{Store, array, optional_time, time};
+use super::{Pool, Subscribers, array, optional_time, time};
 use crate::model::{
     Address, CadenceId, Consent, ConsentEvent, Language, NewSubscriber, Subscriber, SubscriberId,
     SubscriberState, TopicId,
@@ -54,7 +54,20 @@ pub struct Subscribed {
     pub pending: u64,
 }
 
-impl Store {
+/// A cadence or a topic that subscribers have chosen and the configuration does not have.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Stranded {
+    /// The cadence, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cadence: Option<CadenceId>,
+    /// The topic, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<TopicId>,
+    /// How many have chosen it.
+    pub subscribers: u64,
+}
+
+impl Subscribers<'_> {
     /// Adds people, or updates the choices of those already known.
     ///
     /// Who has unsubscribed stays unsubscribed when a file or the configuration names them again: the
@@ -71,7 +84,7 @@ impl Store {
         let mut result = Subscribed::default();
         for batch in people.chunks(BATCH) {
             // Nobody who leaves meanwhile has to wait for a million others.
-            let mut connection = self.connection().await;
+            let mut connection = self.writing().await?;
             let mut tx = self.begin(&mut connection).await?;
             create_batch(self, &mut tx, batch, origin, now, &mut result).await?;
             tx.commit().await?;
@@ -90,7 +103,7 @@ impl Store {
         people: &[NewSubscriber],
         now: DateTime<Utc>,
     ) -> anyhow::Result<Vec<Address>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let rows: Vec<_> = people
             .iter()
@@ -110,6 +123,23 @@ impl Store {
         Ok(subscribed.left_alone)
     }
 
+    /// Those of `people`, of the configuration, who have unsubscribed, and stay so.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_unsubscribed(&self, people: &[NewSubscriber]) -> sqlx::Result<Vec<String>> {
+        let mut connection = self.reading().await?;
+        let sql = self.with_rows(
+            "SELECT address FROM subscriber WHERE state = 'unsubscribed'
+             AND address_key IN (SELECT r.value->>'v' FROM {rows}) ORDER BY address",
+        );
+        let named = array(people.iter().map(|person| person.address.key()));
+        sqlx::query_scalar(sql)
+            .bind(named)
+            .fetch_all(&mut *connection)
+            .await
+    }
+
     /// Unsubscribes an address. What is planned for it is not sent any more: each delivery asks again before it
     /// begins. `false` when nobody has it or they had left before.
     ///
@@ -121,7 +151,7 @@ impl Store {
         form: &str,
         at: DateTime<Utc>,
     ) -> sqlx::Result<bool> {
-        let mut connection = self.connection().await;
+        let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let number: Option<i64> =
             sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
@@ -148,13 +178,125 @@ impl Store {
         form: &str,
         at: DateTime<Utc>,
     ) -> sqlx::Result<Vec<SubscriberId>> {
-        let mut connection = self.connection().await;
+        let mut connection = self.urgent().await?;
         let mut tx = self.begin(&mut connection).await?;
         let left = self.leave(&mut tx, who, form, at).await?;
         tx.commit().await?;
         Ok(left)
     }
 
+    /// Those of `addresses` that are known, by the addresses' keys.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_subscribers(
+        &self,
+        addresses: &[Address],
+    ) -> anyhow::Result<HashMap<String, Subscriber>> {
+        let mut connection = self.reading().await?;
+        let mut found = HashMap::new();
+        for batch in addresses.chunks(BATCH) {
+            let keys = array(batch.iter().map(Address::key));
+            let page =
+                "SELECT id FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows})";
+            let sql = self.with_rows(&format!(
+                "SELECT subscriber, topic FROM subscriber_topic WHERE subscriber IN ({page})"
+            ));
+            let topics = sqlx::query(sql)
+                .bind(&keys)
+                .fetch_all(&mut *connection)
+                .await?;
+            let sql = self.with_rows(&format!("SELECT * FROM subscriber WHERE id IN ({page})"));
+            let rows = sqlx::query(sql)
+                .bind(&keys)
+                .fetch_all(&mut *connection)
+                .await?;
+            let known = subscribers(&rows, &topics)?;
+            found.extend(
+                known
+                    .into_iter()
+                    .map(|(_, one)| (one.profile.address.key(), one)),
+            );
+        }
+        Ok(found)
+    }
+
+    /// Which cadences and topics confirmed subscribers have chosen that are not among `cadences` and `topics`, and how many have each:
+    /// they get nothing of these. Those who stand in the configuration, `configured`, have what stands there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_stranded(
+        &self,
+        cadences: &[&str],
+        topics: &[&str],
+        configured: &[NewSubscriber],
+    ) -> sqlx::Result<Vec<Stranded>> {
+        let mut connection = self.reading().await?;
+        let configured = array(configured.iter().map(|person| person.address.key()));
+        let mut stranded = Vec::new();
+        for (what, from, known) in [
+            ("s.cadence", "subscriber s", cadences),
+            (
+                "t.topic",
+                "subscriber s JOIN subscriber_topic t ON t.subscriber = s.id",
+                topics,
+            ),
+        ] {
+            let sql = format!(
+                "SELECT {what} AS what, COUNT(*) AS n FROM {from} WHERE s.state = 'confirmed'
+                 AND {what} NOT IN (SELECT r.value->>'v' FROM {{rows}})
+                 AND NOT (s.origin = 'config' AND s.address_key IN (SELECT r.value->>'v' FROM {}))
+                 GROUP BY {what} ORDER BY {what}",
+                self.engine.dialect.rows.replace("$1", "$2")
+            );
+            let rows = sqlx::query(self.with_rows(&sql))
+                .bind(array(known))
+                .bind(&configured)
+                .fetch_all(&mut *connection)
+                .await?;
+            for row in &rows {
+                let name: String = row.try_get("what")?;
+                let is_cadence = what == "s.cadence";
+                stranded.push(Stranded {
+                    cadence: is_cadence.then(|| CadenceId(name.clone())),
+                    topic: (!is_cadence).then_some(TopicId(name)),
+                    subscribers: u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default(),
+                });
+            }
+        }
+        Ok(stranded)
+    }
+
+    /// Subscribers in the order in which they came, `limit` at a time: those after the place `after`,
+    /// each with its place. Start with 0.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_subscribers(
+        &self,
+        after: i64,
+        limit: u32,
+    ) -> anyhow::Result<Vec<(i64, Subscriber)>> {
+        let mut connection = self.reading().await?;
+        let page = "SELECT id FROM subscriber WHERE id > $1 AND address_key NOT LIKE 'erased:%' ORDER BY id LIMIT $2";
+        let topic_sql =
+            format!("SELECT subscriber, topic FROM subscriber_topic WHERE subscriber IN ({page})");
+        let topics = sqlx::query(sqlx::AssertSqlSafe(topic_sql))
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await?;
+        let rows = sqlx::query("SELECT * FROM subscriber WHERE id > $1 AND address_key NOT LIKE 'erased:%' ORDER BY id LIMIT $2")
+            .bind(after)
+            .bind(i64::from(limit))
+            .fetch_all(&mut *connection)
+            .await?;
+        subscribers(&rows, &topics)
+    }
+}
+
+impl Pool {
     /// Lets people go, and puts it on record.
     pub(super) async fn leave(
         &self,
@@ -189,101 +331,6 @@ impl Store {
             .collect();
         self.log_consent(tx, &entries).await?;
         Ok(left)
-    }
-
-    /// Those of `addresses` that are known, by the addresses' keys.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn find_subscribers(
-        &self,
-        addresses: &[Address],
-    ) -> anyhow::Result<HashMap<String, Subscriber>> {
-        let mut connection = self.connection().await;
-        let mut found = HashMap::new();
-        for batch in addresses.chunks(BATCH) {
-            let keys = array(batch.iter().map(Address::key));
-            let page =
-                "SELECT id FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows})";
-            let sql = self.with_rows(&format!(
-                "SELECT subscriber, topic FROM subscriber_topic WHERE subscriber IN ({page})"
-            ));
-            let topics = sqlx::query(sql)
-                .bind(&keys)
-                .fetch_all(&mut *connection)
-                .await?;
-            let sql = self.with_rows(&format!("SELECT * FROM subscriber WHERE id IN ({page})"));
-            let rows = sqlx::query(sql)
-                .bind(&keys)
-                .fetch_all(&mut *connection)
-                .await?;
-            let known = subscribers(&rows, &topics)?;
-            found.extend(
-                known
-                    .into_iter()
-                    .map(|(_, one)| (one.profile.address.key(), one)),
-            );
-        }
-        Ok(found)
-    }
-
-    /// How many confirmed subscribers get nothing, because they wait for a cadence or for topics that the
-    /// newsletter no longer has.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_stranded(&self, cadences: &[&str], topics: &[&str]) -> sqlx::Result<u64> {
-        let mut connection = self.connection().await;
-        let sql = self.with_rows(
-            "SELECT COUNT(*) FROM subscriber s WHERE s.state = 'confirmed'
-             AND s.cadence NOT IN (SELECT r.value->>'v' FROM {rows})",
-        );
-        let cadence: i64 = sqlx::query_scalar(sql)
-            .bind(array(cadences))
-            .fetch_one(&mut *connection)
-            .await?;
-        let sql = self.with_rows(
-            "SELECT COUNT(*) FROM subscriber s WHERE s.state = 'confirmed'
-             AND s.cadence IN (SELECT r.value->>'v' FROM {cadences})
-             AND EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id)
-             AND NOT EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id
-                             AND t.topic IN (SELECT r.value->>'v' FROM {rows}))"
-                .replace("{cadences}", &self.engine.dialect.rows.replace("$1", "$2"))
-                .as_str(),
-        );
-        let topic: i64 = sqlx::query_scalar(sql)
-            .bind(array(topics))
-            .bind(array(cadences))
-            .fetch_one(&mut *connection)
-            .await?;
-        Ok(u64::try_from(cadence + topic).unwrap_or_default())
-    }
-
-    /// Subscribers in the order in which they came, `limit` at a time: those after the place `after`,
-    /// each with its place. Start with 0.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn list_subscribers(
-        &self,
-        after: i64,
-        limit: u32,
-    ) -> anyhow::Result<Vec<(i64, Subscriber)>> {
-        let mut connection = self.connection().await;
-        let page = "SELECT id FROM subscriber WHERE id > $1 AND address_key NOT LIKE 'erased:%' ORDER BY id LIMIT $2";
-        let topic_sql =
-            format!("SELECT subscriber, topic FROM subscriber_topic WHERE subscriber IN ({page})");
-        let topics = sqlx::query(sqlx::AssertSqlSafe(topic_sql))
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&mut *connection)
-            .await?;
-        let rows = sqlx::query("SELECT * FROM subscriber WHERE id > $1 AND address_key NOT LIKE 'erased:%' ORDER BY id LIMIT $2")
-            .bind(after)
-            .bind(i64::from(limit))
-            .fetch_all(&mut *connection)
-            .await?;
-        subscribers(&rows, &topics)
     }
 }
 
@@ -332,7 +379,7 @@ pub(super) fn subscribers(
 }
 
 async fn create_batch(
-    store: &Store,
+    store: &Pool,
     tx: &mut AnyConnection,
     people: &[(NewSubscriber, SubscriberState, Option<DateTime<Utc>>)],
     origin: Origin,
@@ -454,7 +501,7 @@ async fn create_batch(
 
 /// Puts on record that those of `keys` who have agreed by no other way were added by the operator, who answers for it.
 async fn log_added(
-    store: &Store,
+    store: &Pool,
     tx: &mut AnyConnection,
     keys: &str,
     origin: Origin,

@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
@@ -12,10 +11,7 @@ use super::metrics::Metrics;
 use super::options::ServeOptions;
 use crate::config::Config;
 use crate::model::{Newsletter, Purpose, SubscriberId, TokenKeys};
-use crate::store::{Store, StoreUrl};
-
-/// How many connections to the store there are for those who only read.
-const READERS: usize = 3;
+use crate::store::Store;
 
 /// The times that the pages go by.
 #[derive(Debug, Clone, Copy)]
@@ -33,64 +29,6 @@ impl Clock {
     }
 }
 
-/// Connections to the store: one that writes, and some that read and do not wait for it.
-pub struct Stores {
-    writer: Arc<Store>,
-    /// For those who leave, who wait for nobody.
-    door: Arc<Store>,
-    readers: Vec<Arc<Store>>,
-    next: AtomicUsize,
-    /// For what nobody waits for: counting a million subscribers takes a fifth of a second.
-    operator: Arc<Store>,
-}
-
-impl Stores {
-    /// Opens the store of `newsletter` at `url`.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub async fn open(url: &StoreUrl, newsletter: &str) -> anyhow::Result<Self> {
-        let writer = Arc::new(Store::open(url, newsletter).await?);
-        let door = Arc::new(Store::open(url, newsletter).await?);
-        door.wait_for_nobody().await?;
-        let mut readers = Vec::new();
-        for _ in 0..READERS {
-            readers.push(Arc::new(Store::open(url, newsletter).await?));
-        }
-        Ok(Self {
-            writer,
-            door,
-            readers,
-            next: AtomicUsize::new(0),
-            operator: Arc::new(Store::open(url, newsletter).await?),
-        })
-    }
-
-    /// The one that writes.
-    pub fn writer(&self) -> &Arc<Store> {
-        &self.writer
-    }
-
-    /// One that reads.
-    pub(super) fn reader(&self) -> &Arc<Store> {
-        let next = self.next.fetch_add(1, Ordering::Relaxed);
-        &self.readers[next % self.readers.len()]
-    }
-
-    /// One that nobody waits for.
-    pub fn operator(&self) -> &Arc<Store> {
-        &self.operator
-    }
-
-    /// Connects anew where a connection is gone.
-    pub(super) async fn revive(&self) {
-        for store in self.readers.iter().chain([&self.writer, &self.operator]) {
-            // Whether it is back shows at the next request.
-            let _ = store.revive().await;
-        }
-    }
-}
-
 /// What the handlers share.
 pub struct App {
     /// The whole configuration.
@@ -102,7 +40,7 @@ pub struct App {
     /// Seals and opens tokens.
     pub tokens: TokenKeys,
     /// The store.
-    pub stores: Stores,
+    pub store: Arc<Store>,
     /// What time it is.
     pub clock: Clock,
     /// Wakes who sends letters.
@@ -113,21 +51,21 @@ pub struct App {
 }
 
 impl App {
-    /// The pages of `config` on `stores`.
+    /// The pages of `config` on `store`.
     pub fn new(
         config: Config,
         options: ServeOptions,
         tokens: TokenKeys,
-        stores: Stores,
+        store: Arc<Store>,
         clock: Clock,
     ) -> Self {
-        let door = Door::open(stores.door.clone(), clock.wall);
+        let door = Door::open(store.clone(), clock.wall);
         Self {
             newsletter: config.newsletter.clone().with_key(&tokens),
             config,
             options,
             tokens,
-            stores,
+            store,
             clock,
             letters: Arc::default(),
             metrics: Arc::default(),

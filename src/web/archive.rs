@@ -195,8 +195,11 @@ pub(super) async fn archive(State(app): State<Arc<App>>, ask: Ask) -> Answer {
     let moment = place.and_then(|(second, _)| DateTime::from_timestamp(second.parse().ok()?, 0));
     let until = moment.unwrap_or_else(|| app.clock.now() + chrono::TimeDelta::days(1));
     let after = place.map(|(_, id)| EditionId(id.to_owned()));
-    let reader = app.stores.reader();
-    let found = reader.list_archive(until, after.as_ref(), LINES).await?;
+    let reader = &app.store;
+    let found = reader
+        .archive()
+        .list_archive(until, after.as_ref(), LINES)
+        .await?;
     let last = found.list.last().filter(|_| found.has_more);
     let older = last.map(|edition| {
         let (second, id) = (edition.slot.timestamp(), &edition.id);
@@ -240,7 +243,7 @@ pub(super) async fn topic(
     let words = words(ask.language);
     let after = ask.parameter("after").and_then(|place| place.parse().ok());
     let id = TopicId(topic);
-    let found = app.stores.reader().list_topic(&id, after, LINES).await?;
+    let found = app.store.archive().list_topic(&id, after, LINES).await?;
     let path = format!("topics/{id}");
     let last = found.list.last().filter(|_| found.has_more);
     let older = last.map(|story| app.archived(&format!("{path}?after={}", story.id)));
@@ -279,8 +282,8 @@ pub(super) async fn search(State(app): State<Arc<App>>, ask: Ask) -> Answer {
     let after = ask.parameter("after").and_then(|place| place.parse().ok());
     let terms = rank::search_terms(&query, &app.config.rank.languages);
     let found = app
-        .stores
-        .reader()
+        .store
+        .archive()
         .search_archive(&terms, after, LINES)
         .await?;
     let last = found.list.last().filter(|_| found.has_more);
@@ -320,7 +323,7 @@ pub(super) async fn edition(
         return Ok(not_found(&app, &ask));
     }
     let id = EditionId(edition);
-    let Some(edition) = app.stores.reader().find_archived(&id).await? else {
+    let Some(edition) = app.store.archive().find_archived(&id).await? else {
         return Ok(not_found(&app, &ask));
     };
     // The same for everybody who asks for this address: in the newsletter's language, unless the address says another.
@@ -343,8 +346,8 @@ pub(super) async fn story(
     let Some(key) = key else {
         return Ok(not_found(&app, &ask));
     };
-    let reader = app.stores.reader();
-    let showings = reader.list_showings(&key).await?;
+    let reader = &app.store;
+    let showings = reader.archive().list_showings(&key).await?;
     let Some(latest) = showings.first() else {
         return Ok(not_found(&app, &ask));
     };
@@ -383,13 +386,16 @@ pub(super) async fn story(
 
 /// Stories of the archive that are like one.
 pub(super) async fn alike(app: &App, story: &StoryLine) -> anyhow::Result<Vec<StoryLine>> {
-    let reader = app.stores.reader();
-    let Some(query) = reader.find_story_query(&story.key).await? else {
+    let reader = &app.store;
+    let Some(query) = reader.archive().find_story_query(&story.key).await? else {
         return Ok(Vec::new());
     };
     let query: Query = serde_json::from_str(&query)?;
     let terms = rank::plain_terms(query.heaviest(TERMS));
-    Ok(reader.list_alike(&terms, &story.key, ALIKE).await?)
+    Ok(reader
+        .archive()
+        .list_alike(&terms, &story.key, ALIKE)
+        .await?)
 }
 
 /// Where else to look for a story.

@@ -23,7 +23,7 @@ async fn open(app: &App, asked: Asked, token: &str) -> anyhow::Result<Option<i64
         return Ok(None);
     };
     let since = (app.clock.wall)() - app.options.confirm_within;
-    let is_open = app.stores.reader().is_open(asked, id, since).await?;
+    let is_open = app.store.subscribers().is_open(asked, id, since).await?;
     Ok(is_open.then_some(id))
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn confirm(
     let Some(id) = open(&app, Asked::SignUp, &token).await? else {
         return Ok(invalid(&app, &ask));
     };
-    let store = app.stores.writer();
+    let store = &app.store;
     let form = app.page("confirm");
     let mut links = Vec::new();
     let click = click(&app, &ask, id, &form);
@@ -93,7 +93,7 @@ pub(super) async fn confirm(
         edition: app.options.welcome == Welcome::Edition,
         now: app.clock.now(),
     };
-    match store.confirm_signup(click, greeting).await? {
+    match store.subscribers().confirm_signup(click, greeting).await? {
         Confirmed::Never => return Ok(invalid(&app, &ask)),
         Confirmed::Before => {}
         Confirmed::Now(subscriber) => {
@@ -125,10 +125,13 @@ pub(super) async fn confirm_move(
         return Ok(invalid(&app, &ask));
     };
     let form = app.page("move");
-    let store = app.stores.writer();
+    let store = &app.store;
     let click = click(&app, &ask, id, &form);
     let home = app.newsletter.language;
-    let moved = store.confirm_address_change(click, home).await?;
+    let moved = store
+        .subscribers()
+        .confirm_address_change(click, home)
+        .await?;
     app.letters.notify_one();
     if moved == Confirmed::Never {
         return Ok(invalid(&app, &ask));

@@ -60,7 +60,11 @@ async fn attend(
         let who: Vec<_> = batch.iter().map(|(who, ip, _)| (*who, Some(*ip))).collect();
         let mut gone = false;
         for attempt in 0..MOMENTS + TRIES {
-            match store.unsubscribe_all(&who, "one-click", wall()).await {
+            match store
+                .subscribers()
+                .unsubscribe_all(&who, "one-click", wall())
+                .await
+            {
                 Ok(_) => {
                     gone = true;
                     break;
@@ -76,7 +80,7 @@ async fn attend(
                     if !is_passing {
                         break;
                     }
-                    let _ = store.revive().await;
+                    let _ = store.reconnect().await;
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -164,8 +164,8 @@ async fn editions(app: &App, ask: Ask, path: &str) -> Answer {
     let ask = in_home_language(app, ask);
     let before = app.clock.now() + TimeDelta::days(1);
     let found = app
-        .stores
-        .reader()
+        .store
+        .archive()
         .list_archive(before, None, ENTRIES)
         .await?;
     let entry = |edition| edition_entry(app, &ask, edition);
@@ -201,7 +201,7 @@ async fn topic(app: &App, ask: Ask, topic: &str, kind: &str) -> Answer {
     };
     let ask = in_home_language(app, ask);
     let id = TopicId(topic.to_owned());
-    let found = app.stores.reader().list_topic(&id, None, ENTRIES).await?;
+    let found = app.store.archive().list_topic(&id, None, ENTRIES).await?;
     let entries = found.list.iter().map(|story| story_entry(app, story));
     let entries = entries.collect();
     let shown = format!("topics/{topic}");
@@ -237,7 +237,7 @@ pub(super) async fn story_atom(
         return Ok(not_found(&app, &ask));
     };
     let ask = in_home_language(&app, ask);
-    let showings = app.stores.reader().list_showings(&key).await?;
+    let showings = app.store.archive().list_showings(&key).await?;
     let Some(latest) = showings.first() else {
         return Ok(not_found(&app, &ask));
     };
@@ -278,8 +278,8 @@ pub(super) async fn sitemap(State(app): State<Arc<App>>, ask: Ask) -> Answer {
     }
     let before = app.clock.now() + TimeDelta::days(1);
     let found = app
-        .stores
-        .reader()
+        .store
+        .archive()
         .list_archive(before, None, SITEMAP)
         .await?;
     let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n".to_owned();

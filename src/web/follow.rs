@@ -23,7 +23,7 @@ async fn known(
     let Some((who, story)) = who.zip(story_key(story)) else {
         return Ok(None);
     };
-    let title = app.stores.reader().find_story_title(&story).await?;
+    let title = app.store.archive().find_story_title(&story).await?;
     Ok(title.map(|title| (who, story, title)))
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn ask(
         return Ok(invalid(&app, &ask));
     };
     let words = &words(ask.language).pages.follow;
-    let follows = app.stores.reader().list_follows(who).await?;
+    let follows = app.store.subscribers().list_follows(who).await?;
     let is_followed = follows.iter().any(|follow| follow.story == story);
     let mut buttons = vec![
         button(words.in_digest, "digest", is_followed),
@@ -78,18 +78,22 @@ pub(super) async fn follow(
         return Ok(invalid(&app, &ask));
     };
     let words = &words(ask.language).pages.follow;
-    let store = app.stores.writer();
+    let store = &app.store;
     // News are told by the time of editions.
     let now = app.clock.now();
     let how = fields.get("how");
     let said = match how {
         Some("stop") => {
-            store.delete_follow(who, &story).await?;
+            store.subscribers().delete_follow(who, &story).await?;
             &words.stopped
         }
         how => {
             let at_once = how == Some("at-once");
-            match store.create_follow(who, &story, at_once, now).await? {
+            match store
+                .subscribers()
+                .create_follow(who, &story, at_once, now)
+                .await?
+            {
                 true => {
                     app.metrics.note(Event::Followed);
                     &words.done

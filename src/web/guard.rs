@@ -274,7 +274,7 @@ pub(super) async fn health() -> &'static str {
 
 /// The store answers.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
-    match app.stores.reader().ping().await {
+    match app.store.ping().await {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!("The store does not answer: {error}");

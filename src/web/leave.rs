@@ -80,9 +80,10 @@ pub(super) async fn undo(
     let now = (app.clock.wall)();
     let mut is_back = false;
     if let Some(who) = app.subscriber(Purpose::Undo, &token) {
-        let store = app.stores.writer();
+        let store = &app.store;
         let form = app.page("undo");
         is_back = store
+            .subscribers()
             .undo_unsubscribe(who, now - UNDO_WITHIN, ask.ip, &form, now)
             .await?;
     }

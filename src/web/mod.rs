@@ -39,7 +39,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-pub use app::{App, Clock, Stores};
+pub use app::{App, Clock};
 pub use metrics::Metrics;
 pub use options::{Access, ServeOptions, Welcome};
 pub use post::{Post, deliver_letters};

@@ -53,7 +53,7 @@ pub async fn deliver_letters(post: Arc<Post>, mut stop: watch::Receiver<bool>) {
                 tracing::error!("Letters could not be sent: {error:#}");
                 // Another connection may have the right by now.
                 is_ours = false;
-                app.stores.revive().await;
+                let _ = app.store.reconnect().await;
             }
         }
         let is_time_to_purge = tokio::select! {
@@ -64,7 +64,7 @@ pub async fn deliver_letters(post: Arc<Post>, mut stop: watch::Receiver<bool>) {
         };
         if is_time_to_purge {
             let before = (app.clock.wall)() - app.options.confirm_within - KEPT;
-            if let Err(error) = app.stores.writer().purge_signups(before).await {
+            if let Err(error) = app.store.subscribers().purge_signups(before).await {
                 tracing::warn!("What nobody confirmed could not be deleted: {error}");
             }
         }
@@ -77,18 +77,21 @@ async fn pass(
     is_ours: &mut bool,
     stop: &watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
-    let store = post.app.stores.writer();
+    let store = &post.app.store;
     if !*is_ours {
         if !post.may_post || !store.ask_to_post().await? {
             return Ok(());
         }
-        store.inherit_letters((post.app.clock.wall)()).await?;
+        store
+            .letters()
+            .inherit_letters((post.app.clock.wall)())
+            .await?;
         *is_ours = true;
     }
     while !*stop.borrow() {
         let now = (post.app.clock.wall)();
         let limit = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
-        let letters = store.begin_letters(limit, now).await?;
+        let letters = store.letters().begin_letters(limit, now).await?;
         if letters.is_empty() {
             return Ok(());
         }
@@ -114,6 +117,7 @@ async fn pass(
             post.app.metrics.letter(outcome);
             // The others are on their way, whatever becomes of this one.
             let ended = store
+                .letters()
                 .record_letter(id, &state, (post.app.clock.wall)())
                 .await;
             recorded = recorded.and(ended);

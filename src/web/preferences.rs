@@ -50,7 +50,7 @@ async fn known(app: &App, token: &str) -> anyhow::Result<Option<(SubscriberId, S
     let Some(id) = app.subscriber(Purpose::Preferences, token) else {
         return Ok(None);
     };
-    let known = app.stores.reader().find_subscriber(id).await?;
+    let known = app.store.subscribers().find_subscriber(id).await?;
     let known = known.filter(|known| known.state == SubscriberState::Confirmed);
     Ok(known.map(|known| (id, known)))
 }
@@ -102,7 +102,7 @@ async fn show_with(
         .paused_until
         .filter(|until| *until > (app.clock.wall)());
     let pause = pause.map(|until| until.with_timezone(&timezone).date_naive());
-    let follows = app.stores.reader().list_follows(id).await?;
+    let follows = app.store.subscribers().list_follows(id).await?;
     let follows: Vec<FollowView> = follows
         .into_iter()
         .map(|follow| FollowView {
@@ -177,8 +177,12 @@ pub(super) async fn save(
             &app.page("p"),
         )
     };
-    let store = app.stores.writer();
-    if !store.update_preferences(id, &chosen, entry).await? {
+    let store = &app.store;
+    if !store
+        .subscribers()
+        .update_preferences(id, &chosen, entry)
+        .await?
+    {
         return Ok(invalid(&app, &ask));
     }
     app.metrics.note(Event::Chosen);
@@ -257,8 +261,8 @@ pub(super) async fn change_address(
     };
     let language = known.profile.language.unwrap_or(app.newsletter.language);
     let now = (app.clock.wall)();
-    app.stores
-        .writer()
+    app.store
+        .subscribers()
         .create_address_change(id, &address, language, ask.ip, now)
         .await?;
     app.letters.notify_one();

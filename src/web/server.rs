@@ -145,7 +145,7 @@ pub async fn serve_metrics(
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {
-    let counts = match app.stores.operator().count_states().await {
+    let counts = match app.store.ledger().count_states().await {
         Ok(counts) => counts,
         Err(error) => {
             tracing::warn!("The store does not say how many there are: {error}");

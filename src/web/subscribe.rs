@@ -84,8 +84,8 @@ async fn home_with(
     let editions = if app.may_read(ask) {
         let before = app.clock.now() + chrono::TimeDelta::days(1);
         let found = app
-            .stores
-            .reader()
+            .store
+            .archive()
             .list_archive(before, None, EDITIONS)
             .await?;
         edition_views(app, ask, &found.list)
@@ -115,8 +115,8 @@ enum SignedUp {
 async fn sign_up(app: &App, signup: SignUp) -> anyhow::Result<SignedUp> {
     let now = (app.clock.wall)();
     let taken = app
-        .stores
-        .writer()
+        .store
+        .subscribers()
         .create_signup(&signup, app.options.per_network, now)
         .await?;
     if !taken {

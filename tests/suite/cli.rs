@@ -316,11 +316,16 @@ fn subscribers_whose_cadence_is_gone_are_counted() {
     project.edit_config("cadence = \"weekly\"", "cadence = \"monthly\"");
     let checked = project.run(&["check"]).expect(1).stdout;
     assert!(
-        checked.contains("✗ subscribers   1 waits for a cadence"),
+        checked.contains("✗ subscribers   1 subscriber has chosen the cadence “weekly”, which"),
         "{checked}"
     );
-    let sent = project.run(&["send"]).expect(0).stderr;
-    assert!(sent.contains("1 subscriber waits for a cadence"), "{sent}");
+    let sent = project.run(&["send"]).expect(3).stderr;
+    assert!(
+        sent.contains(
+            "1 subscriber has chosen the cadence “weekly”, which the configuration does not have"
+        ),
+        "{sent}"
+    );
 }
 
 #[cfg(unix)]

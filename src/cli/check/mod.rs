@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::line;
-use super::report::{count, moment};
+use super::report::{count, moment, sentence_about};
 use crate::config::Config;
 use crate::deliver::{DnsRecord, MailerOptions, Signer};
 use crate::model::{Language, Location};
@@ -178,12 +178,11 @@ impl Check {
         }
         findings.extend(mails(config));
         findings.extend(pages(config));
-        findings.extend(
-            match Store::open_for_rehearsal(&config.store, &config.newsletter.id).await {
-                Ok(store) => stored(config, &store).await?,
-                Err(error) => vec![Finding::bad("store", format!("{error:#}"))],
-            },
-        );
+        let stored = super::reading_store(config, async |store| stored(config, store).await);
+        findings.extend(match stored.await {
+            Ok(findings) => findings,
+            Err(error) => vec![Finding::bad("store", crate::store::describe(&error))],
+        });
         let way_out = match line::mailer(config) {
             Ok(mailer) => match mailer.probe().await {
                 Ok(()) => (true, format!("{} is ready", mailer.describe())),
@@ -198,14 +197,14 @@ impl Check {
             super::print_json(&findings)?;
         } else {
             for finding in &findings {
-                println!(
+                say!(
                     "{} {:13} {}",
                     if finding.well { "✓" } else { "✗" },
                     finding.what,
                     finding.says
                 );
                 if let Some(record) = &finding.record {
-                    println!("    {}", record.line());
+                    say!("    {}", record.line());
                 }
             }
         }
@@ -241,7 +240,7 @@ impl Check {
 
 /// What the store says: deliveries, and subscribers that get nothing.
 async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> {
-    let counts = store.count_deliveries().await?;
+    let counts = store.ledger().count_deliveries().await?;
     let mut says = format!("{}: {} sent", config.store, counts.sent);
     for (number, what) in [
         (counts.pending + counts.deferred, "waiting"),
@@ -254,7 +253,8 @@ async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> 
     }
     let mut findings = vec![Finding::good("store", says)];
     let unsubscribed = store
-        .sync_configured(&config.subscribers, line::wall())
+        .subscribers()
+        .list_unsubscribed(&config.subscribers)
         .await?;
     let left = unsubscribed.len() as u64;
     if left > 0 {
@@ -264,7 +264,7 @@ async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> 
             )));
     }
     let week = line::wall() - chrono::TimeDelta::days(7);
-    if let Some((number, said)) = store.sender_faults(week).await? {
+    if let Some((number, said)) = store.ledger().sender_faults(week).await? {
         findings.push(Finding::bad(
             "bounces",
             format!(
@@ -274,11 +274,7 @@ async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> 
         ));
     }
     let stranded = line::stranded(config, store).await?;
-    if stranded > 0 {
-        findings.push(Finding::bad("subscribers", format!(
-                "{} for a cadence or for topics that the configuration does not have, and get nothing",
-                count(stranded, "waits", "wait")
-            )));
-    }
+    let stranded = stranded.iter().map(sentence_about);
+    findings.extend(stranded.map(|says| Finding::bad("subscribers", says)));
     Ok(findings)
 }

@@ -3,14 +3,14 @@
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Extras;
+use super::{Extras, wall};
 use crate::config::Config;
 use crate::model::{
-    Block, Cadence, CadenceId, Edition, Followed, Item, LeftOut, Memory, Place, TopicId,
+    Block, Cadence, CadenceId, Coverage, Edition, Followed, Item, LeftOut, Memory, Place, TopicId,
     Vocabulary, Window,
 };
 use crate::rank::{self, Query, Tongue};
-use crate::schedule::{self, Due};
+use crate::schedule::{self, Due, History};
 use crate::store::{FollowedStory, Indexed, Store};
 
 /// Composes the edition of `cadence` for `slot`, with what it leaves out.
@@ -19,24 +19,32 @@ pub(super) async fn compose(
     store: &Store,
     cadence: &Cadence,
     slot: DateTime<Utc>,
-    window: Window,
+    (window, covered): (Window, Option<i64>),
     now: DateTime<Utc>,
     extras: &mut Extras,
 ) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
-    let items = store.list_items(&config.news_feeds(), window).await?;
+    let coverage = Coverage {
+        after: covered,
+        up_to: store.items().number_news(now).await?,
+    };
+    let items = store
+        .items()
+        .list_news(&config.news_feeds(), window, coverage, looking_back(now))
+        .await?;
     let remembered = Window {
         since: window.since - config.memory,
-        until: window.until,
+        until: looking_back(now).unwrap_or(DateTime::<Utc>::MAX_UTC),
     };
     let newsletter = &config.newsletter.id;
     let memory = Memory {
         mailed: store
+            .items()
             .list_mailed(newsletter, &cadence.id, remembered)
             .await?,
-        votes: store.list_votes(window.since).await?,
-        vocabulary: store.load_vocabulary().await?,
+        votes: store.items().list_votes(window.since).await?,
+        vocabulary: store.items().load_vocabulary().await?,
     };
-    let followed = store.list_followed(false).await?;
+    let followed = store.items().list_followed(false).await?;
     let (topics, options) = (config.topics.clone(), config.rank.clone());
     // Work for a thread of its own, so that an interrupt is heard meanwhile.
     let composing = tokio::task::spawn_blocking(move || {
@@ -48,12 +56,22 @@ pub(super) async fn compose(
     let mut edition = Edition {
         sections: composition.sections,
         followed,
+        covers: Some(coverage.up_to),
         ..empty_edition(config, cadence, slot, window, now)
     };
     extras.add_to(&mut edition, config).await?;
     edition.blocks = blocks(config, store, &edition, now).await?;
     Ok((edition, composition.left_out))
 }
+
+/// Somebody who looks at a time that is over sees what was known then.
+fn looking_back(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    // A run goes by the time at which it began.
+    (now < wall() - LONGEST_RUN).then_some(now)
+}
+
+/// No run takes longer from its beginning to its last edition.
+const LONGEST_RUN: TimeDelta = TimeDelta::hours(1);
 
 /// For how long news that somebody wants at once may have been there, at most.
 const AT_ONCE: TimeDelta = TimeDelta::hours(6);
@@ -64,7 +82,7 @@ pub(super) async fn compose_at_once(
     store: &Store,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<Edition>> {
-    let followed = store.list_followed(true).await?;
+    let followed = store.items().list_followed(true).await?;
     if followed.is_empty() {
         return Ok(None);
     }
@@ -73,21 +91,30 @@ pub(super) async fn compose_at_once(
         ..config.cadences[0].clone()
     };
     let history = store
-        .history(&config.newsletter.id, &cadence.id, now)
+        .editions()
+        .history(&config.newsletter.id, &cadence.id, now, wall())
         .await?;
-    let earliest = now - AT_ONCE;
-    let since = history
-        .covered_until
-        .map_or(earliest, |until| until.max(earliest));
-    let window = Window { since, until: now };
-    let items = store.list_items(&config.news_feeds(), window).await?;
-    let vocabulary = store.load_vocabulary().await?;
+    let window = Window {
+        since: now - AT_ONCE,
+        until: now,
+    };
+    let coverage = Coverage {
+        after: history.covered,
+        up_to: store.items().number_news(now).await?,
+    };
+    let mut items = store
+        .items()
+        .list_news(&config.news_feeds(), window, coverage, looking_back(now))
+        .await?;
+    items.retain(|item| item.arrived >= window.since);
+    let vocabulary = store.items().load_vocabulary().await?;
     let languages = config.rank.languages.clone();
     let looking =
         tokio::task::spawn_blocking(move || news_of(followed, &items, &vocabulary, &languages));
     let followed = looking.await.context("looking for news")??;
     Ok((!followed.is_empty()).then(|| Edition {
         followed,
+        covers: Some(coverage.up_to),
         ..empty_edition(config, &cadence, now, window, now)
     }))
 }
@@ -122,7 +149,7 @@ const INDEXED: u32 = 20;
 /// Puts published editions into the archive that are not there yet.
 pub(in crate::cli) async fn index_editions(config: &Config, store: &Store) -> anyhow::Result<()> {
     loop {
-        let editions = store.list_unindexed(INDEXED).await?;
+        let editions = store.archive().list_unindexed(INDEXED).await?;
         if editions.is_empty() {
             return Ok(());
         }
@@ -133,7 +160,7 @@ pub(in crate::cli) async fn index_editions(config: &Config, store: &Store) -> an
                 anyhow::Ok((edition, stories))
             });
             let (edition, stories) = reading.await.context("reading the stories")??;
-            store.index_edition(&edition, &stories).await?;
+            store.archive().index_edition(&edition, &stories).await?;
         }
     }
 }
@@ -180,16 +207,44 @@ pub(in crate::cli) async fn upcoming(
     extras: &mut Extras,
 ) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
     let timezone = config.newsletter.timezone;
-    let history = store
-        .history(&config.newsletter.id, &cadence.id, now)
-        .await?;
+    let history = history(config, store, cadence, now).await?;
     let (slot, window) = match schedule::due(cadence, timezone, history, now) {
         Due::Edition { slot, window } => (slot, window),
         Due::TooLate { .. } | Due::NotYet { .. } => {
             (now, schedule::window(cadence, timezone, history, now, now))
         }
     };
-    compose(config, store, cadence, slot, window, now, extras).await
+    let what = (window, history.covered);
+    compose(config, store, cadence, slot, what, now, extras).await
+}
+
+/// What was decided about `cadence` by `now`. An edition that a clock that was ahead has put where another one is due makes way.
+pub(super) async fn history(
+    config: &Config,
+    store: &Store,
+    cadence: &Cadence,
+    now: DateTime<Utc>,
+) -> anyhow::Result<History> {
+    let newsletter = &config.newsletter.id;
+    let read = async || {
+        let editions = store.editions();
+        editions.history(newsletter, &cadence.id, now, wall()).await
+    };
+    let mut history = read().await?;
+    while let Some(last) = history.last_slot {
+        let editions = store.editions();
+        let Some(id) = editions
+            .release_overtaken(newsletter, &cadence.id, last)
+            .await?
+        else {
+            break;
+        };
+        tracing::warn!(
+            "The clock was ahead when the edition {id} was made; the one that is due in its place goes out as usual."
+        );
+        history = read().await?;
+    }
+    Ok(history)
 }
 
 pub(super) fn empty_edition(
@@ -206,6 +261,7 @@ pub(super) fn empty_edition(
         slot,
         window,
         created_at: now,
+        covers: None,
         sections: Vec::new(),
         blocks: Vec::new(),
         followed: Vec::new(),
@@ -231,7 +287,7 @@ async fn blocks(
                 since: now - LISTED,
                 until: now,
             };
-            block.items = store.list_newest(feed, window, *items).await?;
+            block.items = store.items().list_newest(feed, window, *items).await?;
         }
         if let Place::After(topic) = &block.place {
             block.place = nearest(config, edition, topic);

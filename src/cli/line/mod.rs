@@ -17,9 +17,9 @@ use crate::deliver::{self, Delivered, EncodedNews, Job, Mailer, MailerOptions, S
 use crate::model::{Audience, Edition, TokenKeys, Window};
 use crate::render;
 use crate::schedule::{self, Due};
-use crate::store::{EditionState, Published, Store};
+use crate::store::{EditionState, Published, Store, Stranded};
 
-use composing::{compose, compose_at_once, empty_edition};
+use composing::{compose, compose_at_once, empty_edition, history};
 pub(super) use composing::{index_editions, upcoming};
 pub(super) use extras::Extras;
 use reading::learn_vocabulary;
@@ -66,7 +66,10 @@ async fn decide(
     mut stop: watch::Receiver<bool>,
     report: &mut RunReport,
 ) -> anyhow::Result<()> {
-    store.sync_configured(&config.subscribers, wall()).await?;
+    store
+        .subscribers()
+        .sync_configured(&config.subscribers, wall())
+        .await?;
 
     let collecting = collect_into(config, store, &config.collect, now, stop.clone());
     let Some(collected) = collecting.await? else {
@@ -78,9 +81,7 @@ async fn decide(
 
     let mut extras = Extras::default();
     for cadence in &config.cadences {
-        let history = store
-            .history(&config.newsletter.id, &cadence.id, now)
-            .await?;
+        let history = history(config, store, cadence, now).await?;
         let decision = match schedule::due(cadence, config.newsletter.timezone, history, now) {
             Due::NotYet { next } => Decision::NotDue { next },
             Due::TooLate { slot } => {
@@ -95,12 +96,16 @@ async fn decide(
                     now,
                 );
                 store
+                    .editions()
                     .publish(&edition, EditionState::Skipped, wall())
                     .await?;
                 Decision::Skipped { slot }
             }
             Due::Edition { slot, window } => {
-                let composing = compose(config, store, cadence, slot, window, now, &mut extras);
+                let composing = {
+                    let what = (window, history.covered);
+                    compose(config, store, cadence, slot, what, now, &mut extras)
+                };
                 let (edition, _) = tokio::select! {
                     composed = composing => composed?,
                     _ = stop.wait_for(|stop| *stop) => {
@@ -131,15 +136,23 @@ async fn decide(
     Ok(())
 }
 
-/// How many confirmed subscribers no edition of this configuration reaches.
-pub(super) async fn stranded(config: &Config, store: &Store) -> anyhow::Result<u64> {
+/// What confirmed subscribers have chosen that this configuration does not have.
+pub(super) async fn stranded(config: &Config, store: &Store) -> anyhow::Result<Vec<Stranded>> {
     let (cadences, topics) = (config.cadence_ids(), config.topic_ids());
-    Ok(store.count_stranded(&cadences, &topics).await?)
+    Ok(store
+        .subscribers()
+        .list_stranded(&cadences, &topics, &config.subscribers)
+        .await?)
 }
 
 /// Stores the edition with its deliveries. `blind` says that no feed could be read: then an empty edition
 /// is no quiet day but a broken line, and the next run decides.
 async fn publish(store: &Store, edition: &Edition, blind: bool) -> anyhow::Result<Decision> {
+    let id = store.editions().free_id(&edition.id, edition.slot).await?;
+    let edition = &Edition {
+        id,
+        ..edition.clone()
+    };
     let quiet = edition.sections.is_empty() && edition.followed.is_empty();
     if quiet && blind {
         return Ok(Decision::Postponed { slot: edition.slot });
@@ -149,15 +162,17 @@ async fn publish(store: &Store, edition: &Edition, blind: bool) -> anyhow::Resul
     } else {
         EditionState::Published
     };
-    Ok(match store.publish(edition, state, wall()).await? {
-        Published::Before => Decision::NotDue { next: None },
-        Published::Now(_) if quiet => Decision::Quiet { slot: edition.slot },
-        Published::Now(deliveries) => Decision::Published {
-            edition: edition.id.clone(),
-            stories: edition.story_count(),
-            deliveries,
+    Ok(
+        match store.editions().publish(edition, state, wall()).await? {
+            Published::Before => Decision::NotDue { next: None },
+            Published::Now(_) if quiet => Decision::Quiet { slot: edition.slot },
+            Published::Now(deliveries) => Decision::Published {
+                edition: edition.id.clone(),
+                stories: edition.story_count(),
+                deliveries,
+            },
         },
-    })
+    )
 }
 
 /// How mail goes out, and what all mail has in common.
@@ -183,7 +198,7 @@ pub(super) async fn send_due(
     way: &WayOut,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<Delivered>> {
-    let due = store.count_due(wall()).await? + store.count_leased().await?;
+    let due = store.ledger().count_due(wall()).await? + store.ledger().count_leased().await?;
     if due == 0 {
         return Ok(None);
     }

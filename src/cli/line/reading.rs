@@ -25,7 +25,7 @@ pub(in crate::cli) async fn collect_into(
     now: DateTime<Utc>,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<CollectReport>> {
-    let states = store.list_fetch_states().await?;
+    let states = store.items().list_fetch_states().await?;
     let mut report = CollectReport::new(config.feeds.len());
     let bar = bar("Fetching", config.feeds.len() as u64);
     let mut visits = collect::collect(&config.feeds, states.clone(), options, now, wall())?;
@@ -64,7 +64,9 @@ pub(in crate::cli) async fn collect_into(
         _ = stop.wait_for(|stop| *stop) => return Ok(None),
     };
     (report.new_items, report.known_items) = (new, known);
-    prune(config, store, now).await?;
+    // After one run with a clock that is ahead, nothing is to be older than it is.
+    let before = states.values().filter_map(|state| state.fetched_at).max();
+    prune(config, store, before.map_or(now, |before| before.min(now))).await?;
     bar.finish_and_clear();
     report.in_order(&config.feeds);
     Ok(Some(report))
@@ -74,15 +76,18 @@ pub(in crate::cli) async fn collect_into(
 async fn prune(config: &Config, store: &Store, now: DateTime<Utc>) -> anyhow::Result<()> {
     let now = now.min(wall());
     let mut before = now - config.keep;
+    let mut covered = i64::MAX;
     for cadence in &config.cadences {
         let history = store
-            .history(&config.newsletter.id, &cadence.id, now)
+            .editions()
+            .history(&config.newsletter.id, &cadence.id, now, wall())
             .await?;
         before = history
             .covered_until
-            .map_or(before, |covered| before.min(covered - config.memory));
+            .map_or(before, |until| before.min(until - config.memory));
+        covered = covered.min(history.covered.unwrap_or(i64::MAX));
     }
-    store.prune_items(before).await?;
+    store.items().prune_items(before, covered).await?;
     Ok(())
 }
 
@@ -102,7 +107,7 @@ pub(in crate::cli) async fn save(
             items.extend(found);
         }
     }
-    Ok(store.save_collected(&items, &states, now).await?)
+    Ok(store.items().save_collected(&items, &states, now).await?)
 }
 
 /// How far back words are counted, and how much at a time: a day, as a word that many a day have is rare in an hour.
@@ -118,16 +123,24 @@ pub(super) async fn learn_vocabulary(
     // A pretended time is not to keep words from being counted when it is over.
     let now = now.min(wall());
     let earliest = now - COUNTED_BACK;
-    let counted = store.vocabulary_until().await?;
+    let mut counted = store.items().vocabulary_until().await?;
+    if counted.is_some_and(|counted| counted > now) {
+        // By a clock that was ahead.
+        store.items().restart_vocabulary(now).await?;
+        counted = Some(now);
+    }
     let mut since = counted.map_or(earliest, |counted| counted.max(earliest));
     while since + COUNTED_AT_A_TIME <= now {
         let until = since + COUNTED_AT_A_TIME;
         let window = Window { since, until };
-        let items = store.list_items(&config.news_feeds(), window).await?;
+        let items = store
+            .items()
+            .list_items(&config.news_feeds(), window)
+            .await?;
         let languages = config.rank.languages.clone();
         let counting = tokio::task::spawn_blocking(move || rank::vocabulary(&items, &languages));
         let counted = counting.await.context("counting words")?;
-        store.extend_vocabulary(&counted, window).await?;
+        store.items().extend_vocabulary(&counted, window).await?;
         since = until;
     }
     Ok(())

@@ -135,8 +135,7 @@ impl Follower {
         ask_web: bool,
     ) -> anyhow::Result<Result<Rehearsal, u8>> {
         let now = self.which.now(config);
-        // Open only while it is read, so that it keeps no send waiting.
-        let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
+        let store = Store::snapshot(&config.store, &config.newsletter.id).await?;
         let collect = self.held.read(config, &store, now, ask_web).await?;
         let extras = &mut self.held.extras;
         self.which

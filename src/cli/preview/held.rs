@@ -39,7 +39,7 @@ impl Held {
         if ask_web {
             self.extras = Extras::default();
         }
-        let stored = store.list_fetch_states().await?;
+        let stored = store.items().list_fetch_states().await?;
         let is_file = |feed: &Feed| matches!(feed.location, Location::File(_));
         let asked: Arc<[Feed]> = config
             .feeds

@@ -111,12 +111,12 @@ impl Preview {
         if self.json {
             super::print_json(&rehearsal)?;
         } else {
-            self.tell(config, &rehearsal, &why);
+            self.tell(config, &rehearsal, &why)?;
         }
         for one in &rehearsal.editions {
             tell_flaws(one.edition.cadence.as_str(), &one.flaws);
         }
-        eprint!("{}", rehearsal.collect.trouble());
+        tell_part!("{}", rehearsal.collect.trouble());
         if self.open {
             let mut files = rehearsal.editions.iter().flat_map(|one| &one.files);
             let shown = files.next().unwrap_or(&why);
@@ -164,13 +164,13 @@ impl Preview {
     ) -> anyhow::Result<u8> {
         create(&self.out)?;
         let letter = kind.example(config, language)?;
-        println!("{}", letter.subject);
+        say!("{}", letter.subject);
         let mail = letters::mail(config, kind, &letter, language)?;
         let bodies = [letter.html.as_bytes(), letter.text.as_bytes(), &mail.bytes];
         for (extension, bytes) in ["html", "txt", "eml"].iter().zip(bodies) {
             let file = self.out.join(format!("letter-{}.{extension}", kind.name()));
             write(&file, bytes)?;
-            println!("  {}", file.display());
+            say!("  {}", file.display());
         }
         tell_flaws(kind.name(), &letters::checks(config, kind, &letter)?);
         if self.open {
@@ -179,31 +179,32 @@ impl Preview {
         Ok(super::DONE)
     }
 
-    fn tell(&self, config: &Config, rehearsal: &Rehearsal, why: &Path) {
-        println!("{}", rehearsal.collect.summary());
+    fn tell(&self, config: &Config, rehearsal: &Rehearsal, why: &Path) -> std::io::Result<()> {
+        say!("{}", rehearsal.collect.summary());
         for one in &rehearsal.editions {
             let name = &one.edition.cadence;
             let since = moment(one.edition.window.since, config.newsletter.timezone);
             if one.edition.sections.is_empty() {
-                println!(
+                say!(
                     "{name}: no story since {since}, so nothing would go out. What went out last: --edition last."
                 );
                 continue;
             }
             let stories = count(one.edition.story_count() as u64, "story", "stories");
-            println!("{name}: {stories} since {since}:");
+            say!("{name}: {stories} since {since}:");
             for file in &one.files {
-                println!("  {}", file.display());
+                say!("  {}", file.display());
             }
             let (shown, lost) = pictures(config, &one.edition);
             if lost > 0 {
-                println!(
+                say!(
                     "  {lost} of {} left out: not to be had, not by https, too small or large, or taller than wide (-v says why).",
                     count(shown + lost, "picture is", "pictures are")
                 );
             }
         }
-        println!("Why each item is in or out: {}", why.display());
+        say!("Why each item is in or out: {}", why.display());
+        Ok(())
     }
 }
 
@@ -236,7 +237,7 @@ fn tell_flaws(name: &str, checks: &[Check]) {
         } else {
             format!(", and {} more", rest.len())
         };
-        eprintln!("{name}: “{}” does not hold: {first}{more}.", flaw.rule);
+        tell!("{name}: “{}” does not hold: {first}{more}.", flaw.rule);
     }
 }
 

@@ -50,11 +50,11 @@ impl Preview {
         let cadences = match config.cadences_named(self.which.cadence()) {
             Ok(cadences) => cadences,
             Err(what) => {
-                eprintln!("{what}");
+                tell!("{what}");
                 return Ok(super::super::USAGE);
             }
         };
-        let store = Store::open_for_rehearsal(&config.store, &config.newsletter.id).await?;
+        let store = Store::open_to_read(&config.store, &config.newsletter.id).await?;
         create(&self.out)?;
         let audience = Audience::everything(language);
         let mut files = Vec::new();
@@ -69,15 +69,16 @@ impl Preview {
                 }
             }
         }
+        store.close().await?;
         if files.is_empty() {
-            eprintln!("{}", wanted.is_missing());
+            tell!("{}", wanted.is_missing());
             return Ok(super::super::FAILED);
         }
         if self.json {
             super::super::print_json(&files)?;
         } else {
             for file in &files {
-                println!("{}", file.display());
+                say!("{}", file.display());
             }
         }
         if self.open {
@@ -109,6 +110,7 @@ async fn published(
     };
     let newsletter = &config.newsletter.id;
     store
+        .editions()
         .list_published(newsletter, &cadence.id, until, FEED_EDITIONS)
         .await
 }

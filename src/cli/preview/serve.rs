@@ -48,7 +48,7 @@ pub(super) async fn serve(
         .await
         .with_context(|| format!("listening on {address}; --port takes another one"))?;
     let url = format!("http://{}/", listener.local_addr()?);
-    println!("The preview is at {url} and follows what you change. Ctrl-C ends it.");
+    say!("The preview is at {url} and follows what you change. Ctrl-C ends it.");
     if open {
         terminal::open_url(&url)?;
     }

@@ -65,7 +65,10 @@ impl Run {
                     if self.turns.is_none_or(|last| last < now) {
                         // Somebody who shared the work may have died meanwhile.
                         let store = self.store.clone();
-                        let given = patiently(&store, || store.give_back(self.worker)).await?;
+                        let given = patiently(&store, || async {
+                            store.ledger().give_back(self.worker).await
+                        })
+                        .await?;
                         if self.inherit().await? || given > 0 {
                             self.drained = false;
                             continue;
@@ -119,7 +122,7 @@ impl Run {
     async fn stay_alive(&mut self, now: Instant) -> anyhow::Result<()> {
         if now.saturating_duration_since(self.heard_at) >= HEARTBEAT {
             let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
-            patiently(&store, || store.hear(worker, wall)).await?;
+            patiently(&store, || async { store.ledger().hear(worker, wall).await }).await?;
             let is_dead =
                 |handle: &SessionHandle| handle.deliveries.is_closed() && !handle.held.is_empty();
             anyhow::ensure!(
@@ -136,7 +139,10 @@ impl Run {
     pub(super) async fn inherit(&mut self) -> anyhow::Result<bool> {
         let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
         let (alone, policy) = (self.alone, self.unknown);
-        let inherited = patiently(&store, || store.inherit(worker, alone, policy, wall)).await?;
+        let inherited = patiently(&store, || async {
+            store.ledger().inherit(worker, alone, policy, wall).await
+        })
+        .await?;
         if inherited.released > 0 {
             tracing::info!(
                 deliveries = inherited.released,
@@ -154,7 +160,10 @@ impl Run {
         let hour = TimeDelta::from_std(REFUSED_REST).unwrap_or_default();
         let since = self.clock.now() - hour;
         let store = self.store.clone();
-        let domains = patiently(&store, || store.refusing_domains(since)).await?;
+        let domains = patiently(&store, || async {
+            store.ledger().refusing_domains(since).await
+        })
+        .await?;
         for (domain, (reports, said)) in domains {
             if reports >= u64::from(SUSPICIONS) {
                 self.throttle
@@ -181,8 +190,9 @@ impl Run {
         let limit = u32::try_from(CLAIM).unwrap_or(u32::MAX);
         let store = self.store.clone();
         let (worker, wall, language) = (self.worker, self.clock.now(), self.language);
-        let claimed = patiently(&store, || {
-            store.claim_deliveries(worker, limit, wall, language)
+        let claimed = patiently(&store, || async {
+            let ledger = store.ledger();
+            ledger.claim_deliveries(worker, limit, wall, language).await
         })
         .await?;
         self.drained = claimed.len() < CLAIM;
@@ -198,8 +208,10 @@ impl Run {
     ) -> anyhow::Result<()> {
         let step = std::mem::take(&mut self.step);
         let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
-        let begun: HashSet<DeliveryId> =
-            patiently(&store, || store.record_step(worker, &step, wall)).await?;
+        let begun: HashSet<DeliveryId> = patiently(&store, || async {
+            store.ledger().record_step(worker, &step, wall).await
+        })
+        .await?;
         for (number, delivery) in chosen {
             let now = Instant::now();
             if !begun.contains(&delivery.id) {

@@ -103,7 +103,7 @@ where
         started: Instant::now(),
     };
     let store = job.store.clone();
-    let worker = store.enlist(clock.now()).await?;
+    let worker = store.ledger().enlist(clock.now()).await?;
     let mut run = Run::start(job, worker, clock);
     run.inherit().await?;
     run.hear_what_came_back().await?;
@@ -114,7 +114,7 @@ where
         let _ = session.await;
     }
     ended?;
-    store.dismiss(worker).await?;
+    store.ledger().dismiss(worker).await?;
     Ok(delivered)
 }
 
@@ -313,7 +313,7 @@ where
         tracing::warn!("The store does not answer ({error:#}). Trying again.");
         tokio::time::sleep(pause).await;
         // Whether it is back shows at the next try.
-        let _ = store.revive().await;
+        let _ = store.reconnect().await;
         pause = (pause * 2).min(Duration::from_secs(5));
     }
 }

@@ -1,4 +1,4 @@
-//! Opening a store, for good or for a rehearsal.
+//! Opening a store, for good or for a snapshot.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,11 @@ use super::contract::{day, item, now};
 use crate::model::FeedKey;
 
 #[tokio::test]
-async fn a_rehearsal_sees_everything_and_leaves_nothing() {
+async fn a_snapshot_sees_everything_and_leaves_nothing() {
     let place = Place::new().await.unwrap();
     let store = place.open().await;
     store
+        .items()
         .save_collected(
             &[item(
                 "before",
@@ -27,10 +28,9 @@ async fn a_rehearsal_sees_everything_and_leaves_nothing() {
         .unwrap();
     drop(store);
     let feeds = HashSet::from([FeedKey("feed".into())]);
-    let rehearsal = Store::open_for_rehearsal(&place.url(), "test")
-        .await
-        .unwrap();
-    rehearsal
+    let snapshot = Store::snapshot(&place.url(), "test").await.unwrap();
+    snapshot
+        .items()
         .save_collected(
             &[item(
                 "during",
@@ -42,19 +42,29 @@ async fn a_rehearsal_sees_everything_and_leaves_nothing() {
         )
         .await
         .unwrap();
-    assert_eq!(rehearsal.list_items(&feeds, day()).await.unwrap().len(), 2);
-    drop(rehearsal);
+    assert_eq!(
+        snapshot
+            .items()
+            .list_items(&feeds, day())
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    drop(snapshot);
     let store = place.open().await;
-    assert_eq!(store.list_items(&feeds, day()).await.unwrap().len(), 1);
+    assert_eq!(
+        store.items().list_items(&feeds, day()).await.unwrap().len(),
+        1
+    );
 }
 
 #[tokio::test]
-async fn a_rehearsal_without_a_store_makes_none() {
+async fn a_snapshot_without_a_store_makes_none() {
     let place = Place::new().await.unwrap();
-    let rehearsal = Store::open_for_rehearsal(&place.url(), "test")
-        .await
-        .unwrap();
-    rehearsal
+    let snapshot = Store::snapshot(&place.url(), "test").await.unwrap();
+    snapshot
+        .items()
         .save_collected(&[item("a", now(), now())], &[], now())
         .await
         .unwrap();
@@ -66,10 +76,10 @@ async fn a_store_of_a_newer_version_is_not_touched() {
     let place = Place::new().await.unwrap();
     let store = place.open().await;
     sqlx::query("PRAGMA user_version = 99")
-        .execute(&mut *store.connection().await)
+        .execute(&mut *store.pool.writing().await.unwrap())
         .await
         .unwrap();
-    drop(store);
+    store.close().await.unwrap();
     let error = Store::open(&place.url(), "test").await.err().unwrap();
     assert!(format!("{error:#}").contains("newer version"), "{error:#}");
 }

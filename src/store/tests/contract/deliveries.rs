@@ -20,6 +20,7 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
     ];
     confirmed(&store, &everybody).await;
     store
+        .subscribers()
         .unsubscribe(&everybody[4].address, "command", now())
         .await
         .unwrap();
@@ -29,6 +30,7 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
         None,
     );
     store
+        .subscribers()
         .create_subscribers(&[pending], Origin::Command, now())
         .await
         .unwrap();
@@ -38,9 +40,14 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
         now() - TimeDelta::hours(1),
         now() - TimeDelta::hours(1),
     );
-    store.save_collected(&[shown], &[], now()).await.unwrap();
+    store
+        .items()
+        .save_collected(&[shown], &[], now())
+        .await
+        .unwrap();
     let edition = edition(&["ki", "security"]);
     let published = store
+        .editions()
         .publish(&edition, EditionState::Published, now())
         .await
         .unwrap();
@@ -51,13 +58,14 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
     };
     assert_eq!(
         store
+            .editions()
             .publish(&again, EditionState::Published, now())
             .await
             .unwrap(),
         Published::Before
     );
     assert_eq!(
-        store.load_edition(&edition.id).await.unwrap(),
+        store.editions().load_edition(&edition.id).await.unwrap(),
         edition,
         "a stored edition never changes"
     );
@@ -73,6 +81,7 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
         BTreeSet::from([TopicId("ki".into()), TopicId("sport".into())])
     );
     let mailed = store
+        .items()
         .list_mailed("test", &edition.cadence, day())
         .await
         .unwrap();
@@ -95,6 +104,7 @@ async fn a_skipped_edition_covers_nothing() {
     let store = place.open().await;
     let first = edition(&[]);
     store
+        .editions()
         .publish(&first, EditionState::Quiet, now())
         .await
         .unwrap();
@@ -105,11 +115,18 @@ async fn a_skipped_edition_covers_nothing() {
         ..first.clone()
     };
     store
+        .editions()
         .publish(&second, EditionState::Skipped, now())
         .await
         .unwrap();
-    let history = |at| store.history("test", &first.cadence, at);
+    let history = async |at| {
+        store
+            .editions()
+            .history("test", &first.cadence, at, now())
+            .await
+    };
     let expected = History {
+        covered: None,
         last_slot: Some(slot),
         covered_until: Some(first.window.until),
     };
@@ -125,6 +142,7 @@ async fn a_skipped_edition_covers_nothing() {
 async fn inherit(place: &Place, policy: UnknownPolicy, wall: DateTime<Utc>) -> Inherited {
     let other = place.open().await;
     other
+        .ledger()
         .inherit(WorkerId(2), false, policy, wall)
         .await
         .unwrap()
@@ -158,7 +176,7 @@ async fn a_delivery_is_claimed_by_one_and_goes_back_when_that_one_dies() {
         second[0].attempts, 1,
         "what was not begun does not count as a try"
     );
-    store.dismiss(WORKER).await.unwrap();
+    store.ledger().dismiss(WORKER).await.unwrap();
     assert_eq!(claim(&store).await[0].attempts, 1);
 }
 
@@ -169,7 +187,7 @@ async fn a_worker_that_is_heard_of_keeps_its_leases_and_one_from_the_future_does
     };
     claim(&store).await;
     let later = now() + TimeDelta::minutes(10);
-    store.hear(WORKER, later).await.unwrap();
+    store.ledger().hear(WORKER, later).await.unwrap();
     let inherited = inherit(&place, UnknownPolicy::Once, later).await;
     assert_eq!(inherited.released, 0);
     // The clock was set back by ten minutes, and the worker is gone.
@@ -191,7 +209,10 @@ async fn what_was_begun_and_not_recorded_is_unknown_or_sent_again_as_the_policy_
             (inherited.unknown, inherited.released),
             (unknown, 2 - unknown)
         );
-        assert_eq!(store.count_deliveries().await.unwrap().unknown, unknown);
+        assert_eq!(
+            store.ledger().count_deliveries().await.unwrap().unknown,
+            unknown
+        );
         let again = claim_as(&store, WorkerId(2), 100, later).await;
         let attempts: Vec<i64> = again.iter().map(|delivery| delivery.attempts).collect();
         match policy {
@@ -219,7 +240,7 @@ async fn a_worker_that_was_taken_for_dead_sends_nothing_more_and_what_it_knows_c
     );
     let sent = |delivery| record(delivery, DeliveryState::Sent, later);
     write(&store, &[sent(&claimed[0]), sent(&claimed[1])]).await;
-    let counts = store.count_deliveries().await.unwrap();
+    let counts = store.ledger().count_deliveries().await.unwrap();
     assert_eq!(
         (counts.sent, counts.unknown, counts.pending),
         (1, 0, 1),
@@ -237,13 +258,21 @@ async fn a_step_whose_answer_was_lost_can_be_written_again() {
     assert_eq!(begin(&store, &claimed).await, both);
     assert_eq!(begin(&store, &claimed).await, both);
     // What was claimed, and the claim never heard of.
-    assert_eq!(store.give_back(WORKER).await.unwrap(), 0, "all is begun");
+    assert_eq!(
+        store.ledger().give_back(WORKER).await.unwrap(),
+        0,
+        "all is begun"
+    );
     let back = Step {
         withdraw: ids(&claimed),
         ..Step::default()
     };
-    store.record_step(WORKER, &back, now()).await.unwrap();
-    assert_eq!(store.give_back(WORKER).await.unwrap(), 2);
+    store
+        .ledger()
+        .record_step(WORKER, &back, now())
+        .await
+        .unwrap();
+    assert_eq!(store.ledger().give_back(WORKER).await.unwrap(), 2);
     assert_eq!(claim(&store).await.len(), 2);
 }
 
@@ -260,7 +289,11 @@ async fn what_was_begun_and_not_sent_after_all_can_be_begun_again() {
         postpone: vec![(claimed[1].id, now() + TimeDelta::minutes(5))],
         ..Step::default()
     };
-    let begun = store.record_step(WORKER, &back, now()).await.unwrap();
+    let begun = store
+        .ledger()
+        .record_step(WORKER, &back, now())
+        .await
+        .unwrap();
     assert_eq!(begun, HashSet::from([claimed[0].id]));
     assert!(claim(&store).await.is_empty());
     let later = claim_as(&store, WORKER, 100, now() + TimeDelta::minutes(5)).await;
@@ -282,10 +315,10 @@ async fn a_deferred_delivery_waits_for_its_time_and_an_ended_one_for_ever() {
     ];
     write(&store, &records).await;
     assert_eq!(claim(&store).await.len(), 0);
-    assert_eq!(store.count_due(later).await.unwrap(), 1);
+    assert_eq!(store.ledger().count_due(later).await.unwrap(), 1);
     let retried = claim_as(&store, WORKER, 100, later).await;
     assert_eq!(ids(&retried), [claimed[0].id]);
-    let counts = store.count_deliveries().await.unwrap();
+    let counts = store.ledger().count_deliveries().await.unwrap();
     assert_eq!((counts.failed, counts.unknown, counts.pending), (1, 1, 1));
 }
 
@@ -296,6 +329,7 @@ async fn who_left_in_any_way_since_the_mail_was_planned_gets_none() {
     };
     assert!(
         store
+            .subscribers()
             .unsubscribe(&Address::parse("A@Example.org").unwrap(), "command", now())
             .await
             .unwrap()
@@ -303,13 +337,17 @@ async fn who_left_in_any_way_since_the_mail_was_planned_gets_none() {
     // Left by a list that says so.
     let left = (people[1].clone(), SubscriberState::Unsubscribed, None);
     store
+        .subscribers()
         .create_subscribers(&[left], Origin::Import, now())
         .await
         .unwrap();
     let first = claim_as(&store, WORKER, 1, now()).await;
     assert_eq!(first[0].address.as_str(), "c@example.org");
-    assert_eq!(store.count_due(now()).await.unwrap(), 0);
-    assert_eq!(store.count_deliveries().await.unwrap().cancelled, 2);
+    assert_eq!(store.ledger().count_due(now()).await.unwrap(), 0);
+    assert_eq!(
+        store.ledger().count_deliveries().await.unwrap().cancelled,
+        2
+    );
 }
 
 #[tokio::test]
@@ -320,10 +358,12 @@ async fn who_leaves_while_a_worker_holds_their_mail_gets_it_only_when_it_is_on_t
     let claimed = claim(&store).await;
     begin(&store, &claimed[..1]).await;
     store
+        .subscribers()
         .unsubscribe(&people[0].address, "command", now())
         .await
         .unwrap();
     store
+        .subscribers()
         .unsubscribe(&people[1].address, "command", now())
         .await
         .unwrap();
@@ -332,7 +372,7 @@ async fn who_leaves_while_a_worker_holds_their_mail_gets_it_only_when_it_is_on_t
         HashSet::from([claimed[2].id])
     );
     write(&store, &[record(&claimed[0], DeliveryState::Sent, now())]).await;
-    let counts = store.count_deliveries().await.unwrap();
+    let counts = store.ledger().count_deliveries().await.unwrap();
     assert_eq!((counts.sent, counts.cancelled), (1, 1));
 }
 
@@ -346,6 +386,7 @@ async fn next_edition(store: &Store, day: i64) -> Vec<Delivery> {
         ..first
     };
     store
+        .editions()
         .publish(&edition, EditionState::Published, slot)
         .await
         .unwrap();
@@ -356,6 +397,7 @@ async fn bounced(store: &Store, delivery: &Delivery, bounce: Bounce, day: i64) {
     let at = now() + TimeDelta::days(day);
     assert!(
         store
+            .ledger()
             .record_bounce(delivery.id, bounce, Some("5.2.2"), at)
             .await
             .unwrap()
@@ -380,7 +422,7 @@ async fn an_address_that_does_not_exist_is_mailed_no_more_whoever_brings_it() {
         // The same report twice, and a milder one after it, say nothing new.
         bounced(&store, &claimed[0], bounce, 1).await;
         bounced(&store, &claimed[0], Bounce::Soft, 1).await;
-        let suppressed = store.list_suppressions().await.unwrap();
+        let suppressed = store.subscribers().list_suppressions().await.unwrap();
         assert_eq!(suppressed.len(), 1);
         assert_eq!(
             (suppressed[0].address.as_str(), suppressed[0].reason),
@@ -389,9 +431,24 @@ async fn an_address_that_does_not_exist_is_mailed_no_more_whoever_brings_it() {
         // On the list again, and still not mailed: nothing is even planned. Then somebody says that it is well.
         confirmed(&store, &people[..1]).await;
         assert_eq!(next_edition(&store, 1).await.len(), 1);
-        assert_eq!(store.count_deliveries().await.unwrap().cancelled, 0);
-        assert!(store.lift_suppression(&people[0].address).await.unwrap());
-        assert!(!store.lift_suppression(&people[0].address).await.unwrap());
+        assert_eq!(
+            store.ledger().count_deliveries().await.unwrap().cancelled,
+            0
+        );
+        assert!(
+            store
+                .subscribers()
+                .lift_suppression(&people[0].address)
+                .await
+                .unwrap()
+        );
+        assert!(
+            !store
+                .subscribers()
+                .lift_suppression(&people[0].address)
+                .await
+                .unwrap()
+        );
         assert_eq!(next_edition(&store, 2).await.len(), 2);
     }
 }
@@ -431,7 +488,7 @@ async fn an_address_is_given_up_after_three_editions_in_fourteen_days_that_did_n
                 bounced(&store, &claimed[0], Bounce::Soft, day).await;
             }
         }
-        let suppressed = store.list_suppressions().await.unwrap();
+        let suppressed = store.subscribers().list_suppressions().await.unwrap();
         assert_eq!(!suppressed.is_empty(), given_up, "{soft:?} {well:?}");
     }
 }

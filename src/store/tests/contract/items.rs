@@ -15,6 +15,7 @@ async fn an_edited_item_is_updated_and_keeps_its_date_and_first_sight() {
         now() - TimeDelta::hours(4),
     );
     let saved = store
+        .items()
         .save_collected(&[first.clone(), first.clone()], &[], now())
         .await
         .unwrap();
@@ -26,10 +27,14 @@ async fn an_edited_item_is_updated_and_keeps_its_date_and_first_sight() {
         arrived: now(),
         ..first.clone()
     };
-    let saved = store.save_collected(&[edited], &[], now()).await.unwrap();
+    let saved = store
+        .items()
+        .save_collected(&[edited], &[], now())
+        .await
+        .unwrap();
     assert_eq!(saved, Saved { new: 0, known: 1 });
     let feeds = HashSet::from([FeedKey("feed".into())]);
-    let items = store.list_items(&feeds, day()).await.unwrap();
+    let items = store.items().list_items(&feeds, day()).await.unwrap();
     assert_eq!(
         items,
         [Item {
@@ -66,9 +71,13 @@ async fn a_window_has_what_arrived_in_it_whenever_it_was_published() {
             since - TimeDelta::seconds(1),
         ),
     ];
-    store.save_collected(&items, &[], now()).await.unwrap();
+    store
+        .items()
+        .save_collected(&items, &[], now())
+        .await
+        .unwrap();
     let feeds = HashSet::from([FeedKey("feed".into())]);
-    let listed = store.list_items(&feeds, day()).await.unwrap();
+    let listed = store.items().list_items(&feeds, day()).await.unwrap();
     let titles: Vec<&str> = listed.iter().map(|item| item.title.as_str()).collect();
     assert_eq!(
         titles,
@@ -97,13 +106,14 @@ async fn an_item_belongs_to_every_feed_that_carries_it() {
         ..first.clone()
     };
     store
+        .items()
         .save_collected(&[first, second], &[], now())
         .await
         .unwrap();
     let listed = |feeds: &[&str]| {
         let feeds: HashSet<FeedKey> = feeds.iter().map(|name| FeedKey((*name).into())).collect();
         let store = &store;
-        async move { store.list_items(&feeds, day()).await.unwrap() }
+        async move { store.items().list_items(&feeds, day()).await.unwrap() }
     };
     assert_eq!(listed(&["feed", "second"]).await[0].feeds.len(), 2);
     assert_eq!(
@@ -143,12 +153,19 @@ async fn feed_states_survive_as_they_were() {
     };
     let key = FeedKey("https://example.org/?a=1&b=2".into());
     store
+        .items()
         .save_collected(&[], &[(key.clone(), state.clone())], now())
         .await
         .unwrap();
     drop(store);
     assert_eq!(
-        place.open().await.list_fetch_states().await.unwrap()[&key],
+        place
+            .open()
+            .await
+            .items()
+            .list_fetch_states()
+            .await
+            .unwrap()[&key],
         state
     );
 }
@@ -163,6 +180,7 @@ async fn what_became_news_once_stays_news_until_it_is_told() {
     let late = item("late", hours(40), hours(1));
     let announced = item("announced", hours(-48), hours(-48));
     store
+        .items()
         .save_collected(&[late.clone(), announced.clone()], &[], hours(1))
         .await
         .unwrap();
@@ -177,6 +195,7 @@ async fn what_became_news_once_stays_news_until_it_is_told() {
         ..announced
     };
     store
+        .items()
         .save_collected(&[elsewhere.clone(), late.clone(), early], &[], hours(0))
         .await
         .unwrap();
@@ -186,6 +205,7 @@ async fn what_became_news_once_stays_news_until_it_is_told() {
         until: hours(-1),
     };
     let titles: Vec<String> = store
+        .items()
         .list_items(&feeds, soon)
         .await
         .unwrap()
@@ -198,7 +218,7 @@ async fn what_became_news_once_stays_news_until_it_is_told() {
         return;
     };
     assert_eq!(
-        other.list_items(&feeds, soon).await.unwrap().len(),
+        other.items().list_items(&feeds, soon).await.unwrap().len(),
         1,
         "in whatever order the feeds stand"
     );
@@ -208,7 +228,11 @@ async fn what_became_news_once_stays_news_until_it_is_told() {
 async fn store_of(items: &[Item]) -> Option<(Place, Store)> {
     let place = Place::new().await?;
     let store = place.open().await;
-    store.save_collected(items, &[], now()).await.unwrap();
+    store
+        .items()
+        .save_collected(items, &[], now())
+        .await
+        .unwrap();
     Some((place, store))
 }
 
@@ -225,23 +249,37 @@ async fn a_pruned_item_that_its_feed_still_shows_is_no_news() {
     );
     let young = item("young", now(), now() - TimeDelta::days(1));
     let both = [old.clone(), young];
-    store.save_collected(&both, &[], now()).await.unwrap();
+    store
+        .items()
+        .save_collected(&both, &[], now())
+        .await
+        .unwrap();
     let cutoff = now() - TimeDelta::days(90);
-    assert_eq!(store.prune_items(cutoff).await.unwrap(), 1);
-    assert_eq!(store.prune_items(cutoff).await.unwrap(), 0);
+    assert_eq!(
+        store.items().prune_items(cutoff, i64::MAX).await.unwrap(),
+        1
+    );
+    assert_eq!(
+        store.items().prune_items(cutoff, i64::MAX).await.unwrap(),
+        0
+    );
     // Its feed has lost the date, so that it looks like news.
     let again = Item {
         arrived: now() - TimeDelta::hours(1),
         ..old
     };
-    let saved = store.save_collected(&[again], &[], now()).await.unwrap();
+    let saved = store
+        .items()
+        .save_collected(&[again], &[], now())
+        .await
+        .unwrap();
     assert_eq!((saved.new, saved.known), (0, 0));
     let feeds = HashSet::from([FeedKey("feed".into())]);
     let window = Window {
         since: now() - TimeDelta::days(200),
         until: now() + TimeDelta::days(1),
     };
-    let left = store.list_items(&feeds, window).await.unwrap();
+    let left = store.items().list_items(&feeds, window).await.unwrap();
     assert_eq!(left.len(), 1);
     assert_eq!(left[0].title, "young");
 }
@@ -269,6 +307,7 @@ async fn the_newest_items_of_one_feed_are_listed() {
     };
     let titles = async |limit| -> Vec<String> {
         let items = store
+            .items()
             .list_newest(&FeedKey("jobs".into()), window, limit)
             .await;
         items.unwrap().into_iter().map(|item| item.title).collect()

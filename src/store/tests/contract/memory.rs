@@ -25,22 +25,30 @@ async fn words_are_counted_once_however_often_a_run_is_repeated() {
     };
     let store = place.open().await;
     assert_eq!(
-        store.load_vocabulary().await.unwrap(),
+        store.items().load_vocabulary().await.unwrap(),
         Vocabulary::default()
     );
-    assert_eq!(store.vocabulary_until().await.unwrap(), None);
+    assert_eq!(store.items().vocabulary_until().await.unwrap(), None);
 
     let first = counted(10, &[("ki", 4), ("rust", 2)]);
     for _ in 0..2 {
-        store.extend_vocabulary(&first, days(-1, 0)).await.unwrap();
+        store
+            .items()
+            .extend_vocabulary(&first, days(-1, 0))
+            .await
+            .unwrap();
     }
-    assert_eq!(store.load_vocabulary().await.unwrap(), first);
-    assert_eq!(store.vocabulary_until().await.unwrap(), Some(now()));
+    assert_eq!(store.items().load_vocabulary().await.unwrap(), first);
+    assert_eq!(store.items().vocabulary_until().await.unwrap(), Some(now()));
 
     let second = counted(5, &[("ki", 3), ("neu", 2)]);
-    store.extend_vocabulary(&second, days(0, 1)).await.unwrap();
+    store
+        .items()
+        .extend_vocabulary(&second, days(0, 1))
+        .await
+        .unwrap();
     let both = counted(15, &[("ki", 7), ("rust", 2), ("neu", 2)]);
-    assert_eq!(store.load_vocabulary().await.unwrap(), both);
+    assert_eq!(store.items().load_vocabulary().await.unwrap(), both);
 }
 
 #[tokio::test]
@@ -50,11 +58,19 @@ async fn what_was_usual_long_ago_is_forgotten() {
     };
     let store = place.open().await;
     let many = counted(200_000, &[("ki", 900), ("einmalig", 1)]);
-    store.extend_vocabulary(&many, days(-1, 0)).await.unwrap();
+    store
+        .items()
+        .extend_vocabulary(&many, days(-1, 0))
+        .await
+        .unwrap();
     let more = counted(2, &[("ki", 2)]);
-    store.extend_vocabulary(&more, days(0, 1)).await.unwrap();
+    store
+        .items()
+        .extend_vocabulary(&more, days(0, 1))
+        .await
+        .unwrap();
     let halved = counted(100_001, &[("ki", 451)]);
-    assert_eq!(store.load_vocabulary().await.unwrap(), halved);
+    assert_eq!(store.items().load_vocabulary().await.unwrap(), halved);
 }
 
 #[tokio::test]
@@ -73,8 +89,12 @@ async fn items_with_comments_are_votes_until_the_window_begins() {
         at("stumm", 41, None),
         at("älter", 50, Some(0)),
     ];
-    store.save_collected(&items, &[], now()).await.unwrap();
-    let votes = store.list_votes(day().since).await.unwrap();
+    store
+        .items()
+        .save_collected(&items, &[], now())
+        .await
+        .unwrap();
+    let votes = store.items().list_votes(day().since).await.unwrap();
     let vote = |title: &str, count| Vote {
         source: "Quelle".into(),
         title: title.into(),

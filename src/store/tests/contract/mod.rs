@@ -82,6 +82,7 @@ fn edition(topics: &[&str]) -> Edition {
         slot: now(),
         window: day(),
         created_at: now(),
+        covers: None,
         sections: topics.iter().map(section).collect(),
         blocks: Vec::new(),
         followed: Vec::new(),
@@ -107,6 +108,7 @@ async fn confirmed(store: &Store, people: &[NewSubscriber]) {
         .map(|person| (person.clone(), SubscriberState::Confirmed, Some(now())))
         .collect();
     store
+        .subscribers()
         .create_subscribers(&people, Origin::Command, now())
         .await
         .unwrap();
@@ -125,8 +127,9 @@ async fn claim_as(
     limit: u32,
     wall: DateTime<Utc>,
 ) -> Vec<Delivery> {
-    store.hear(worker, wall).await.unwrap();
+    store.ledger().hear(worker, wall).await.unwrap();
     store
+        .ledger()
         .claim_deliveries(worker, limit, wall, Language::De)
         .await
         .unwrap()
@@ -138,7 +141,11 @@ async fn begin(store: &Store, deliveries: &[Delivery]) -> HashSet<DeliveryId> {
         begin: deliveries.iter().map(|delivery| delivery.id).collect(),
         ..Step::default()
     };
-    store.record_step(WORKER, &step, now()).await.unwrap()
+    store
+        .ledger()
+        .record_step(WORKER, &step, now())
+        .await
+        .unwrap()
 }
 
 async fn write(store: &Store, records: &[Record]) {
@@ -146,7 +153,11 @@ async fn write(store: &Store, records: &[Record]) {
         records: records.to_vec(),
         ..Step::default()
     };
-    store.record_step(WORKER, &step, now()).await.unwrap();
+    store
+        .ledger()
+        .record_step(WORKER, &step, now())
+        .await
+        .unwrap();
 }
 
 fn ids(deliveries: &[Delivery]) -> Vec<DeliveryId> {
@@ -171,6 +182,7 @@ async fn planned(names: &[&str]) -> Option<(Place, Store, Vec<NewSubscriber>)> {
     let people: Vec<NewSubscriber> = names.iter().map(address).collect();
     confirmed(&store, &people).await;
     store
+        .editions()
         .publish(&edition(&["ki"]), EditionState::Published, now())
         .await
         .unwrap();

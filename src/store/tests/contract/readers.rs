@@ -26,10 +26,17 @@ fn signup(address: &str, from: &str) -> SignUp {
 
 /// Signs up, and gives the letters that go out then.
 async fn sign_up(store: &Store, wanted: &SignUp, at: DateTime<Utc>) -> Vec<PendingLetter> {
-    assert!(store.create_signup(wanted, 20, at).await.unwrap());
-    let letters = store.begin_letters(10, at).await.unwrap();
+    assert!(
+        store
+            .subscribers()
+            .create_signup(wanted, 20, at)
+            .await
+            .unwrap()
+    );
+    let letters = store.letters().begin_letters(10, at).await.unwrap();
     for letter in &letters {
         store
+            .letters()
             .record_letter(letter.id, &LetterState::Sent, at)
             .await
             .unwrap();
@@ -56,6 +63,7 @@ fn click(id: i64, at: DateTime<Utc>) -> Click<'static> {
 
 async fn confirm(store: &Store, letter: &PendingLetter, at: DateTime<Utc>) -> Confirmed {
     store
+        .subscribers()
         .confirm_signup(click(letter.about, at), NO_GREETING)
         .await
         .unwrap()
@@ -72,7 +80,7 @@ async fn subscribed(store: &Store, address: &str) -> SubscriberId {
 
 async fn person_of(store: &Store, address: &str) -> Option<Person> {
     let address = Address::parse(address).unwrap();
-    store.export_person(&address).await.unwrap()
+    store.subscribers().export_person(&address).await.unwrap()
 }
 
 #[tokio::test]
@@ -84,13 +92,26 @@ async fn a_click_makes_a_subscriber_and_the_proof_of_it() {
     let letters = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), now()).await;
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].kind, LetterKind::Confirmation);
-    assert_eq!(store.list_subscribers(0, 10).await.unwrap().len(), 0);
+    assert_eq!(
+        store
+            .subscribers()
+            .list_subscribers(0, 10)
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
     let later = now() + TimeDelta::minutes(5);
     let Confirmed::Now(id) = confirm(&store, &letters[0], later).await else {
         panic!("it is not confirmed");
     };
     assert_eq!(confirm(&store, &letters[0], later).await, Confirmed::Before);
-    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    let known = store
+        .subscribers()
+        .find_subscriber(id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(known.state, SubscriberState::Confirmed);
     assert_eq!(known.confirmed_at, Some(later));
     assert_eq!(known.profile.topics.len(), 1);
@@ -113,11 +134,17 @@ async fn a_click_makes_a_subscriber_and_the_proof_of_it() {
     );
     // Who has left is not brought back by a second click on an old link.
     store
+        .subscribers()
         .unsubscribe_all(&[(id, None)], "test", later)
         .await
         .unwrap();
     assert_eq!(confirm(&store, &letters[0], later).await, Confirmed::Before);
-    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    let known = store
+        .subscribers()
+        .find_subscriber(id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(known.state, SubscriberState::Unsubscribed);
 }
 
@@ -130,7 +157,7 @@ async fn what_nobody_confirms_in_time_is_deleted() {
     let letters = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), now()).await;
     let late = now() + TimeDelta::hours(49);
     assert_eq!(confirm(&store, &letters[0], late).await, Confirmed::Never);
-    store.purge_signups(late).await.unwrap();
+    store.subscribers().purge_signups(late).await.unwrap();
     assert!(person_of(&store, "anna@example.org").await.is_none());
 }
 
@@ -167,14 +194,32 @@ async fn a_network_signs_up_so_many_in_an_hour() {
             &format!("a{number}@example.org"),
             &format!("192.0.2.{number}"),
         );
-        taken += u32::from(store.create_signup(&wanted, 20, now()).await.unwrap());
+        taken += u32::from(
+            store
+                .subscribers()
+                .create_signup(&wanted, 20, now())
+                .await
+                .unwrap(),
+        );
     }
     assert_eq!(taken, 20);
     let elsewhere = signup("b@example.org", "198.51.100.1");
-    assert!(store.create_signup(&elsewhere, 20, now()).await.unwrap());
+    assert!(
+        store
+            .subscribers()
+            .create_signup(&elsewhere, 20, now())
+            .await
+            .unwrap()
+    );
     let later = now() + TimeDelta::hours(2);
     let again = signup("c@example.org", "192.0.2.1");
-    assert!(store.create_signup(&again, 20, later).await.unwrap());
+    assert!(
+        store
+            .subscribers()
+            .create_signup(&again, 20, later)
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]
@@ -193,6 +238,7 @@ async fn who_is_subscribed_is_told_so_and_nobody_else_can_tell() {
         panic!("it is not confirmed");
     };
     store
+        .editions()
         .publish(&edition(&["ki"]), EditionState::Published, now())
         .await
         .unwrap();
@@ -202,6 +248,7 @@ async fn who_is_subscribed_is_told_so_and_nobody_else_can_tell() {
         .find(|delivery| delivery.address.as_str() == "bert@example.org");
     let delivery = delivery.unwrap();
     store
+        .ledger()
         .record_bounce(delivery.id, Bounce::Complaint, None, now())
         .await
         .unwrap();
@@ -221,14 +268,39 @@ async fn a_letter_that_was_begun_when_the_process_died_is_not_sent_again() {
     };
     let store = place.open().await;
     store
+        .subscribers()
         .create_signup(&signup("anna@example.org", "192.0.2.1"), 20, now())
         .await
         .unwrap();
-    assert_eq!(store.begin_letters(10, now()).await.unwrap().len(), 1);
-    assert_eq!(store.begin_letters(10, now()).await.unwrap().len(), 0);
-    assert_eq!(store.inherit_letters(now()).await.unwrap(), 1);
+    assert_eq!(
+        store
+            .letters()
+            .begin_letters(10, now())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    assert_eq!(
+        store
+            .letters()
+            .begin_letters(10, now())
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
+    assert_eq!(store.letters().inherit_letters(now()).await.unwrap(), 1);
     let later = now() + TimeDelta::hours(1);
-    assert_eq!(store.begin_letters(10, later).await.unwrap().len(), 0);
+    assert_eq!(
+        store
+            .letters()
+            .begin_letters(10, later)
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
 }
 
 #[tokio::test]
@@ -238,19 +310,49 @@ async fn a_letter_that_cannot_be_sent_is_tried_again_until_it_is_stale() {
     };
     let store = place.open().await;
     store
+        .subscribers()
         .create_signup(&signup("anna@example.org", "192.0.2.1"), 20, now())
         .await
         .unwrap();
-    let letter = store.begin_letters(10, now()).await.unwrap().remove(0);
+    let letter = store
+        .letters()
+        .begin_letters(10, now())
+        .await
+        .unwrap()
+        .remove(0);
     let due = now() + TimeDelta::minutes(5);
     let state = LetterState::Pending(due, "later".into());
-    store.record_letter(letter.id, &state, now()).await.unwrap();
-    assert_eq!(store.begin_letters(10, now()).await.unwrap().len(), 0);
-    let again = store.begin_letters(10, due).await.unwrap();
+    store
+        .letters()
+        .record_letter(letter.id, &state, now())
+        .await
+        .unwrap();
+    assert_eq!(
+        store
+            .letters()
+            .begin_letters(10, now())
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
+    let again = store.letters().begin_letters(10, due).await.unwrap();
     assert_eq!((again.len(), again[0].attempts), (1, 2));
-    store.record_letter(letter.id, &state, due).await.unwrap();
+    store
+        .letters()
+        .record_letter(letter.id, &state, due)
+        .await
+        .unwrap();
     let stale = now() + TimeDelta::hours(25);
-    assert_eq!(store.begin_letters(10, stale).await.unwrap().len(), 0);
+    assert_eq!(
+        store
+            .letters()
+            .begin_letters(10, stale)
+            .await
+            .unwrap()
+            .len(),
+        0
+    );
 }
 
 #[tokio::test]
@@ -262,6 +364,7 @@ async fn who_left_can_take_it_back_for_a_while_and_both_are_on_record() {
     let id = subscribed(&store, "anna@example.org").await;
     let from = ip("192.0.2.9");
     let left = store
+        .subscribers()
         .unsubscribe_all(
             &[(id, Some(from)), (SubscriberId(4711), None)],
             "one-click",
@@ -271,6 +374,7 @@ async fn who_left_can_take_it_back_for_a_while_and_both_are_on_record() {
         .unwrap();
     assert_eq!(left, [id]);
     let twice = store
+        .subscribers()
         .unsubscribe_all(&[(id, Some(from))], "one-click", now())
         .await
         .unwrap();
@@ -279,6 +383,7 @@ async fn who_left_can_take_it_back_for_a_while_and_both_are_on_record() {
         let store = &store;
         async move {
             store
+                .subscribers()
                 .undo_unsubscribe(id, since, from, "undo", now())
                 .await
                 .unwrap()
@@ -290,6 +395,7 @@ async fn who_left_can_take_it_back_for_a_while_and_both_are_on_record() {
     let since = now() - TimeDelta::hours(24);
     assert!(
         !store
+            .subscribers()
             .undo_unsubscribe(nobody, since, from, "undo", now())
             .await
             .unwrap()
@@ -310,7 +416,7 @@ async fn the_log_of_consent_cannot_be_changed() {
     };
     let store = place.open().await;
     subscribed(&store, "anna@example.org").await;
-    let mut connection = store.connection().await;
+    let mut connection = store.pool.writing().await.unwrap();
     let changed = sqlx::query("UPDATE consent SET ip = '127.0.0.1'")
         .execute(&mut *connection)
         .await;
@@ -326,10 +432,16 @@ async fn what_somebody_chose_holds_against_the_configuration() {
     let store = place.open().await;
     let configured = person("anna@example.org", &["ki", "recht"]);
     store
+        .subscribers()
         .sync_configured(std::slice::from_ref(&configured), now())
         .await
         .unwrap();
-    let (place_of, _) = store.list_subscribers(0, 1).await.unwrap().remove(0);
+    let (place_of, _) = store
+        .subscribers()
+        .list_subscribers(0, 1)
+        .await
+        .unwrap()
+        .remove(0);
     let id = SubscriberId(place_of);
     let chosen = Preferences {
         cadence: CadenceId("weekly".into()),
@@ -343,19 +455,31 @@ async fn what_somebody_chose_holds_against_the_configuration() {
     let entry = || Consent::new(ConsentEvent::Chosen, now(), None, "preferences");
     assert!(
         store
+            .subscribers()
             .update_preferences(id, &chosen, entry())
             .await
             .unwrap()
     );
-    store.sync_configured(&[configured], now()).await.unwrap();
-    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    store
+        .subscribers()
+        .sync_configured(&[configured], now())
+        .await
+        .unwrap();
+    let known = store
+        .subscribers()
+        .find_subscriber(id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(known.preferences(), chosen);
     store
+        .subscribers()
         .unsubscribe_all(&[(id, None)], "test", now())
         .await
         .unwrap();
     assert!(
         !store
+            .subscribers()
             .update_preferences(id, &chosen, entry())
             .await
             .unwrap()
@@ -390,11 +514,13 @@ async fn mail_waits_for_the_hour_of_its_reader_and_for_the_end_of_a_pause() {
         };
         let entry = Consent::new(ConsentEvent::Chosen, now(), None, "preferences");
         store
+            .subscribers()
             .update_preferences(SubscriberId(number), &chosen, entry)
             .await
             .unwrap();
     }
     let published = store
+        .editions()
         .publish(&edition(&["ki"]), EditionState::Published, now())
         .await
         .unwrap();
@@ -429,6 +555,7 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
     let later = now() + TimeDelta::days(2);
     let new = |text: &str| Address::parse(text).unwrap();
     store
+        .subscribers()
         .create_address_change(
             id,
             &new("new@example.org"),
@@ -438,7 +565,12 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
         )
         .await
         .unwrap();
-    let letter = store.begin_letters(10, later).await.unwrap().remove(0);
+    let letter = store
+        .letters()
+        .begin_letters(10, later)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(
         (letter.kind, letter.address.as_str()),
         (LetterKind::Move, "new@example.org")
@@ -448,6 +580,7 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
         async move {
             let change = click(number, at);
             store
+                .subscribers()
                 .confirm_address_change(change, Language::De)
                 .await
                 .unwrap()
@@ -456,9 +589,19 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
     assert_eq!(clicked(letter.about, later).await, Confirmed::Now(id));
     assert_eq!(clicked(letter.about, later).await, Confirmed::Before);
     assert_eq!(clicked(4711, later).await, Confirmed::Never);
-    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    let known = store
+        .subscribers()
+        .find_subscriber(id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(known.profile.address.as_str(), "new@example.org");
-    let told = store.begin_letters(10, later).await.unwrap().remove(0);
+    let told = store
+        .letters()
+        .begin_letters(10, later)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(
         (told.kind, told.address.as_str()),
         (LetterKind::Moved, "old@example.org")
@@ -469,6 +612,7 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
     // To an address that is subscribed already: that one takes over.
     let later = later + TimeDelta::days(2);
     store
+        .subscribers()
         .create_address_change(
             id,
             &new("taken@example.org"),
@@ -478,9 +622,19 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
         )
         .await
         .unwrap();
-    let letter = store.begin_letters(10, later).await.unwrap().remove(0);
+    let letter = store
+        .letters()
+        .begin_letters(10, later)
+        .await
+        .unwrap()
+        .remove(0);
     assert_eq!(clicked(letter.about, later).await, Confirmed::Now(taken));
-    let mover = store.find_subscriber(id).await.unwrap().unwrap();
+    let mover = store
+        .subscribers()
+        .find_subscriber(id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(mover.state, SubscriberState::Unsubscribed);
     let heir = person_of(&store, "taken@example.org").await.unwrap();
     let events: Vec<&str> = heir
@@ -522,9 +676,15 @@ async fn who_left_can_sign_up_again_at_once_and_the_last_word_on_a_form_counts()
     let Confirmed::Now(id) = confirm(&store, &first[0], later).await else {
         panic!("it is not confirmed");
     };
-    let known = store.find_subscriber(id).await.unwrap().unwrap();
+    let known = store
+        .subscribers()
+        .find_subscriber(id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(known.profile.cadence.as_str(), "weekly");
     store
+        .subscribers()
         .unsubscribe_all(&[(id, None)], "test", later)
         .await
         .unwrap();
@@ -567,15 +727,20 @@ async fn editions_of_one_moment_are_each_on_a_page_of_the_archive() {
             ..edition(&["ki"])
         };
         store
+            .editions()
             .publish(&edition, EditionState::Published, now())
             .await
             .unwrap();
-        store.index_edition(&edition, &[]).await.unwrap();
+        store.archive().index_edition(&edition, &[]).await.unwrap();
     }
     let mut seen = BTreeSet::new();
     let (mut until, mut after) = (now() + TimeDelta::days(1), None);
     loop {
-        let page = store.list_archive(until, after.as_ref(), 1).await.unwrap();
+        let page = store
+            .archive()
+            .list_archive(until, after.as_ref(), 1)
+            .await
+            .unwrap();
         let Some(last) = page.list.last() else { break };
         assert!(seen.insert(last.id.clone()));
         (until, after) = (last.slot, Some(last.id.clone()));
@@ -593,7 +758,7 @@ async fn a_store_that_was_copied_takes_nothing_more_from_who_has_it_open() {
         return;
     }
     let id = subscribed(&store, "anna@example.org").await;
-    let mut connection = store.connection().await;
+    let mut connection = store.pool.writing().await.unwrap();
     sqlx::query("INSERT INTO setting (key, value) VALUES ('moved_to', 'elsewhere')")
         .execute(&mut *connection)
         .await
@@ -601,12 +766,14 @@ async fn a_store_that_was_copied_takes_nothing_more_from_who_has_it_open() {
     drop(connection);
     assert!(
         store
+            .subscribers()
             .unsubscribe_all(&[(id, None)], "test", now())
             .await
             .is_err()
     );
     assert!(
         store
+            .subscribers()
             .create_signup(&signup("b@example.org", "192.0.2.1"), 20, now())
             .await
             .is_err()
@@ -621,11 +788,13 @@ async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
     let store = place.open().await;
     let id = subscribed(&store, "anna@example.org").await;
     store
+        .editions()
         .publish(&edition(&["ki"]), EditionState::Published, now())
         .await
         .unwrap();
     let delivery = claim(&store).await.remove(0);
     store
+        .ledger()
         .record_bounce(
             delivery.id,
             Bounce::Soft,
@@ -636,6 +805,7 @@ async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
         .unwrap();
     let anna = Address::parse("anna@example.org").unwrap();
     store
+        .subscribers()
         .create_address_change(
             id,
             &Address::parse("anna2@example.org").unwrap(),
@@ -645,13 +815,25 @@ async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
         )
         .await
         .unwrap();
-    assert!(store.erase_person(&anna, now()).await.unwrap());
-    assert!(!store.erase_person(&anna, now()).await.unwrap());
+    assert!(
+        store
+            .subscribers()
+            .erase_person(&anna, now())
+            .await
+            .unwrap()
+    );
+    assert!(
+        !store
+            .subscribers()
+            .erase_person(&anna, now())
+            .await
+            .unwrap()
+    );
     assert!(person_of(&store, "anna@example.org").await.is_none());
     for table in crate::store::copy::TABLES {
-        let mut connection = store.connection().await;
+        let mut connection = store.pool.writing().await.unwrap();
         let sql = format!("SELECT * FROM {table}");
-        let rows = sqlx::query(AssertSqlSafe(sql))
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .fetch_all(&mut *connection)
             .await
             .unwrap();
@@ -664,9 +846,27 @@ async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
     }
     // The number stays taken: links of theirs lead to nobody, and so do those of what was purged.
     let bert = subscribed(&store, "bert@example.org").await;
-    assert!(bert != id && store.find_subscriber(id).await.unwrap().is_none());
-    assert_eq!(store.list_subscribers(0, 10).await.unwrap().len(), 1);
-    let nobody = store.undo_unsubscribe(id, DateTime::UNIX_EPOCH, ip("192.0.2.1"), "undo", now());
+    assert!(
+        bert != id
+            && store
+                .subscribers()
+                .find_subscriber(id)
+                .await
+                .unwrap()
+                .is_none()
+    );
+    assert_eq!(
+        store
+            .subscribers()
+            .list_subscribers(0, 10)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    let subscribers = store.subscribers();
+    let nobody =
+        subscribers.undo_unsubscribe(id, DateTime::UNIX_EPOCH, ip("192.0.2.1"), "undo", now());
     assert!(!nobody.await.unwrap());
     // What a worker still has in its hands is gone, and that is no error.
     assert_eq!(begin(&store, &[delivery]).await.len(), 0);
@@ -677,6 +877,7 @@ async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
     )];
     for origin in [Origin::Import, Origin::Config] {
         let result = store
+            .subscribers()
             .create_subscribers(&entry, origin, now())
             .await
             .unwrap();
@@ -685,6 +886,7 @@ async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
     // But they can come back themselves.
     subscribed_later(&store, "anna@example.org").await;
     let result = store
+        .subscribers()
         .create_subscribers(&entry, Origin::Import, now())
         .await
         .unwrap();
@@ -738,11 +940,12 @@ async fn the_archive_is_found_by_date_by_topic_and_by_words() {
     for days in [2, 1, 0] {
         let edition = edition_before(days);
         store
+            .editions()
             .publish(&edition, EditionState::Published, now())
             .await
             .unwrap();
     }
-    let new = store.list_unindexed(10).await.unwrap();
+    let new = store.archive().list_unindexed(10).await.unwrap();
     assert_eq!(new.len(), 3);
     for (number, edition) in new.iter().enumerate() {
         let own = format!("Meldung {number}");
@@ -751,27 +954,38 @@ async fn the_archive_is_found_by_date_by_topic_and_by_words() {
             indexed(&own, &["modell", "sprach", &number]),
             indexed("Dauerthema", &["dauer", "modell"]),
         ];
-        store.index_edition(edition, &stories).await.unwrap();
-        store.index_edition(edition, &stories).await.unwrap();
+        store
+            .archive()
+            .index_edition(edition, &stories)
+            .await
+            .unwrap();
+        store
+            .archive()
+            .index_edition(edition, &stories)
+            .await
+            .unwrap();
     }
-    assert_eq!(store.list_unindexed(10).await.unwrap().len(), 0);
+    assert_eq!(store.archive().list_unindexed(10).await.unwrap().len(), 0);
 
     let page = store
+        .archive()
         .list_archive(now() + TimeDelta::days(1), None, 2)
         .await
         .unwrap();
     assert!(page.has_more);
     assert_eq!(page.list[0].headlines, ["Meldung 2", "Dauerthema"]);
     let rest = store
+        .archive()
         .list_archive(page.list[1].slot, Some(&page.list[1].id), 2)
         .await
         .unwrap();
     assert_eq!((rest.list.len(), rest.has_more), (1, false));
 
     let ki = TopicId("ki".into());
-    let page = store.list_topic(&ki, None, 3).await.unwrap();
+    let page = store.archive().list_topic(&ki, None, 3).await.unwrap();
     assert_eq!(titles(&page.list), ["Dauerthema", "Meldung 2", "Meldung 1"]);
     let rest = store
+        .archive()
         .list_topic(&ki, Some(page.list[2].id), 3)
         .await
         .unwrap();
@@ -785,7 +999,16 @@ async fn the_archive_is_found_by_date_by_topic_and_by_words() {
     };
     let found = |sought: Vec<Vec<String>>| {
         let store = &store;
-        async move { titles(&store.search_archive(&sought, None, 10).await.unwrap().list) }
+        async move {
+            titles(
+                &store
+                    .archive()
+                    .search_archive(&sought, None, 10)
+                    .await
+                    .unwrap()
+                    .list,
+            )
+        }
     };
     assert_eq!(found(words(&[&["modell"]])).await.len(), 4);
     assert_eq!(
@@ -799,17 +1022,20 @@ async fn the_archive_is_found_by_date_by_topic_and_by_words() {
 
     let terms = ["sprach".to_owned(), "1".to_owned()];
     let alike = store
+        .archive()
         .list_alike(&terms, &ItemKey::of("Meldung 0"), 10)
         .await
         .unwrap();
     assert_eq!(titles(&alike), ["Meldung 1", "Meldung 2"]);
     let shown = store
+        .archive()
         .list_showings(&ItemKey::of("Dauerthema"))
         .await
         .unwrap();
     assert_eq!(shown.len(), 3);
     assert!(
         store
+            .archive()
             .find_archived(&shown[0].edition)
             .await
             .unwrap()
@@ -817,6 +1043,7 @@ async fn the_archive_is_found_by_date_by_topic_and_by_words() {
     );
     assert!(
         store
+            .archive()
             .find_archived(&EditionId("nix".into()))
             .await
             .unwrap()
@@ -834,11 +1061,13 @@ async fn followers_get_the_editions_that_have_news_for_them() {
         .map(|name| person(&format!("{name}@example.org"), &["sport"]));
     confirmed(&store, &people).await;
     store
+        .editions()
         .publish(&edition_before(1), EditionState::Published, now())
         .await
         .unwrap();
-    let known = store.list_unindexed(1).await.unwrap().remove(0);
+    let known = store.archive().list_unindexed(1).await.unwrap().remove(0);
     store
+        .archive()
         .index_edition(&known, &[indexed("Polaris", &["polaris"])])
         .await
         .unwrap();
@@ -847,6 +1076,7 @@ async fn followers_get_the_editions_that_have_news_for_them() {
         let (store, polaris) = (&store, &polaris);
         async move {
             store
+                .subscribers()
                 .create_follow(SubscriberId(number), polaris, at_once, now())
                 .await
                 .unwrap()
@@ -855,18 +1085,20 @@ async fn followers_get_the_editions_that_have_news_for_them() {
     assert!(follow(1, false).await && follow(2, true).await);
     assert!(
         !store
+            .subscribers()
             .create_follow(SubscriberId(1), &ItemKey::of("unknown"), false, now())
             .await
             .unwrap()
     );
     assert!(
         !store
+            .subscribers()
             .create_follow(SubscriberId(4711), &polaris, false, now())
             .await
             .unwrap()
     );
     for at_once in [false, true] {
-        let followed = store.list_followed(at_once).await.unwrap();
+        let followed = store.items().list_followed(at_once).await.unwrap();
         assert_eq!(followed.len(), 1);
         assert_eq!(
             (&followed[0].title, followed[0].since),
@@ -884,6 +1116,7 @@ async fn followers_get_the_editions_that_have_news_for_them() {
         ..edition(&["ki"])
     };
     let published = store
+        .editions()
         .publish(&daily, EditionState::Published, now())
         .await
         .unwrap();
@@ -897,6 +1130,7 @@ async fn followers_get_the_editions_that_have_news_for_them() {
         ..edition(&[])
     };
     let published = store
+        .editions()
         .publish(&news, EditionState::Published, now())
         .await
         .unwrap();
@@ -912,6 +1146,7 @@ async fn followers_get_the_editions_that_have_news_for_them() {
     );
     // The archive has nothing of what only some have asked for.
     let listed = store
+        .archive()
         .list_archive(now() + TimeDelta::days(1), None, 10)
         .await
         .unwrap();
@@ -921,12 +1156,27 @@ async fn followers_get_the_editions_that_have_news_for_them() {
             .iter()
             .all(|edition| edition.cadence.as_str() == "daily")
     );
-    assert!(store.find_archived(&news.id).await.unwrap().is_none());
+    assert!(
+        store
+            .archive()
+            .find_archived(&news.id)
+            .await
+            .unwrap()
+            .is_none()
+    );
     store
+        .subscribers()
         .delete_follow(SubscriberId(2), &polaris)
         .await
         .unwrap();
-    assert_eq!(store.list_follows(SubscriberId(2)).await.unwrap(), []);
+    assert_eq!(
+        store
+            .subscribers()
+            .list_follows(SubscriberId(2))
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -937,6 +1187,7 @@ async fn a_newcomer_gets_the_latest_edition_once() {
     let store = place.open().await;
     for days in [9, 1, 0] {
         store
+            .editions()
             .publish(&edition_before(days), EditionState::Published, now())
             .await
             .unwrap();
@@ -949,9 +1200,13 @@ async fn a_newcomer_gets_the_latest_edition_once() {
     };
     for _ in 0..2 {
         let clicked = click(letters[0].about, now());
-        store.confirm_signup(clicked, greeting).await.unwrap();
+        store
+            .subscribers()
+            .confirm_signup(clicked, greeting)
+            .await
+            .unwrap();
     }
-    let letters = store.begin_letters(10, now()).await.unwrap();
+    let letters = store.letters().begin_letters(10, now()).await.unwrap();
     let kinds: Vec<_> = letters.iter().map(|letter| letter.kind).collect();
     assert_eq!(kinds, [LetterKind::Welcome]);
     assert_eq!(letters[0].cadence, Some(CadenceId("daily".into())));

@@ -11,12 +11,14 @@ async fn only_an_explicit_word_brings_somebody_back() {
     let anna = person("anna@example.org", &["ki"]);
     confirmed(&store, std::slice::from_ref(&anna)).await;
     store
+        .subscribers()
         .unsubscribe(&anna.address, "command", now())
         .await
         .unwrap();
     let entry = [(anna.clone(), SubscriberState::Confirmed, Some(now()))];
     for origin in [Origin::Import, Origin::Config] {
         let result = store
+            .subscribers()
             .create_subscribers(&entry, origin, now())
             .await
             .unwrap();
@@ -31,10 +33,11 @@ async fn only_an_explicit_word_brings_somebody_back() {
         );
     }
     store
+        .subscribers()
         .create_subscribers(&entry, Origin::Command, now())
         .await
         .unwrap();
-    let listed = store.list_subscribers(0, 10).await.unwrap();
+    let listed = store.subscribers().list_subscribers(0, 10).await.unwrap();
     assert_eq!(
         (listed.len(), listed[0].1.state),
         (1, SubscriberState::Confirmed)
@@ -54,11 +57,12 @@ async fn a_list_that_names_somebody_twice_means_the_last_line() {
     ];
     let lines = lines.map(|person| (person, SubscriberState::Confirmed, Some(now())));
     let result = store
+        .subscribers()
         .create_subscribers(&lines, Origin::Import, now())
         .await
         .unwrap();
     assert_eq!((result.added, result.updated), (1, 0));
-    let listed = store.list_subscribers(0, 10).await.unwrap();
+    let listed = store.subscribers().list_subscribers(0, 10).await.unwrap();
     assert_eq!(
         listed[0].1.profile.topics,
         BTreeSet::from([TopicId("sport".into())])

@@ -1,0 +1,2 @@
+-- “Tidi”, for programs that want to know whose file this is.
+PRAGMA application_id = 1416193129;
