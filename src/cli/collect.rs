@@ -18,7 +18,7 @@ impl Collect {
         let now = super::now(config, None);
         let stop = terminal::stop_signal();
         let collecting = super::with_store(config, async |store| {
-            line::collect_into(config, store, &config.collect, now, stop).await
+            line::collect_into(config, store, &config.collect, now, stop, line::UNWATCHED).await
         });
         let Some(collected) = collecting.await? else {
             return Ok(super::INTERRUPTED);

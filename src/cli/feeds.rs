@@ -73,7 +73,8 @@ async fn check(config: &Config, output: &Output) -> anyhow::Result<u8> {
         ..config.collect.clone()
     };
     let now = super::now(config, None);
-    let collecting = line::collect_into(config, &store, &options, now, terminal::stop_signal());
+    let stop = terminal::stop_signal();
+    let collecting = line::collect_into(config, &store, &options, now, stop, line::UNWATCHED);
     let Some(collected) = collecting.await? else {
         return Ok(super::INTERRUPTED);
     };

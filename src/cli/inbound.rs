@@ -12,7 +12,7 @@ use super::terminal;
 use crate::config::Config;
 use crate::deliver::{Inbound as Meaning, Named, Ours, read_inbound};
 use crate::model::{Bounce, TokenKeys};
-use crate::store::{LetterKind, Store};
+use crate::store::{Reported, Store};
 
 /// A mail that is longer than this holds more than a report: what comes after is not read.
 const LONGEST: u64 = 10_000_000;
@@ -54,6 +54,10 @@ struct Done {
     ignored: u64,
     /// Reports about mails that the store does not know.
     unknown: u64,
+    /// Reports of dead addresses that are not believed, as too many say so of one edition.
+    doubted: u64,
+    /// Files that could not be read, and stay where they are.
+    unreadable: u64,
 }
 
 impl Inbound {
@@ -70,7 +74,21 @@ impl Inbound {
                 count(done.sender_faults, "mail was", "mails were")
             );
         }
-        Ok(super::DONE)
+        if done.doubted > 0 {
+            tell!(
+                "{} not believed: so many of one edition cannot be dead. Nobody is suppressed because of them; look at what the reports \
+                 say, and at `tidings check`.",
+                count(
+                    done.doubted,
+                    "report of a dead address is",
+                    "reports of dead addresses are"
+                )
+            );
+        }
+        Ok(match done.unreadable + done.doubted {
+            0 => super::DONE,
+            _ => super::PARTLY,
+        })
     }
 
     /// Whether a mail server waits for what becomes of the mail.
@@ -104,13 +122,18 @@ impl Inbound {
             return Ok(done);
         };
         for file in new_mails(maildir)? {
-            let reading = || format!("reading {}", file.display());
             let mut bytes = Vec::new();
-            std::fs::File::open(&file)
-                .with_context(reading)?
-                .take(LONGEST)
-                .read_to_end(&mut bytes)
-                .with_context(reading)?;
+            let read = std::fs::File::open(&file)
+                .and_then(|mail| mail.take(LONGEST).read_to_end(&mut bytes));
+            if let Err(error) = read {
+                // The others can be.
+                tell!(
+                    "{} cannot be read ({error}); it stays where it is.",
+                    file.display()
+                );
+                done.unreadable += 1;
+                continue;
+            }
             take(config, store, &tokens, &bytes, None, &mut done).await?;
             // Only now: what is read twice is recorded once.
             let name = file.file_name().context("a file without a name")?;
@@ -157,24 +180,16 @@ async fn take(
             done.ignored += 1;
         }
         Meaning::Unsubscribe(subscriber) => {
-            let who = [(subscriber, None)];
-            let left = store
-                .subscribers()
-                .unsubscribe_all(&who, "mail", line::wall())
+            // With a way back, for whoever did not mean it.
+            let goodbye = config.serve.is_some().then_some(config.newsletter.language);
+            let subscribers = store.subscribers();
+            let has_left = subscribers
+                .unsubscribe_by_mail(subscriber, goodbye, line::wall())
                 .await?;
-            if !left.is_empty() {
-                if config.serve.is_some() {
-                    // With a way back, for whoever did not mean it.
-                    let (kind, home) = (LetterKind::Goodbye, config.newsletter.language);
-                    store
-                        .letters()
-                        .create_letter(kind, subscriber, home, line::wall())
-                        .await?;
-                }
-                done.unsubscribed += 1;
-            } else {
+            match has_left {
+                true => done.unsubscribed += 1,
                 // Nobody, or somebody who has left already: asking twice is fine.
-                done.ignored += 1;
+                false => done.ignored += 1,
             }
         }
         Meaning::Bounced {
@@ -188,17 +203,19 @@ async fn take(
                     store.ledger().find_delivery(&edition, &subscriber).await?
                 }
             };
-            let known = match delivery {
+            let policy = config.delivery.suppress;
+            let reported = match delivery {
                 Some(delivery) => {
                     store
                         .ledger()
-                        .record_bounce(delivery, bounce, Some(&detail), line::wall())
+                        .record_bounce(delivery, bounce, Some(&detail), policy, line::wall())
                         .await?
                 }
-                None => false,
+                None => Reported::Unknown,
             };
             match bounce {
-                _ if !known => done.unknown += 1,
+                _ if reported == Reported::Unknown => done.unknown += 1,
+                _ if reported == Reported::Doubted => done.doubted += 1,
                 Bounce::Hard => done.hard += 1,
                 Bounce::Soft => done.soft += 1,
                 Bounce::Complaint => done.complaints += 1,
@@ -232,6 +249,11 @@ impl Done {
                 self.unsubscribed,
                 "subscriber has left",
                 "subscribers have left",
+            ),
+            (
+                self.doubted,
+                "report of a dead address is not believed: too many say so of one edition",
+                "reports of dead addresses are not believed: too many say so of one edition",
             ),
             (
                 self.unknown,

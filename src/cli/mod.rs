@@ -24,6 +24,7 @@ mod send;
 mod serve;
 mod store;
 mod subscribers;
+mod supervise;
 mod templates;
 mod work;
 
@@ -138,16 +139,22 @@ async fn finish(arguments: Arguments) -> u8 {
         Ok(code) => code,
         // Whoever reads us has read enough: `tidings subscribers list | head`.
         Err(error) if is_broken_pipe(&error) => DONE,
-        Err(error) => match error.downcast_ref::<config::ConfigError>() {
-            Some(problems) => {
-                tell_part!("{problems}");
-                USAGE
-            }
-            None => {
-                tell!("tidings: {}", crate::store::describe(&error));
-                FAILED
-            }
-        },
+        Err(error) if error.is::<config::ConfigError>() => {
+            tell_part!("{}", in_words(&error));
+            USAGE
+        }
+        Err(error) => {
+            tell!("tidings: {}", in_words(&error));
+            FAILED
+        }
+    }
+}
+
+/// An error as an operator reads it.
+fn in_words(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<config::ConfigError>() {
+        Some(problems) => problems.to_string(),
+        None => crate::store::describe(error),
     }
 }
 
@@ -186,7 +193,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<u8> {
         Command::Preview(preview) => preview.run(config.with_templates()?, &path).await,
         Command::Explain(explain) => explain.run(&config).await,
         Command::Send(send) => send.run(&config.with_templates()?).await,
-        Command::Serve(serve) => serve.run(config.with_templates()?).await,
+        Command::Serve(serve) => serve.run(config.with_templates()?, &path).await,
         Command::Work(work) => work.run(&config.with_templates()?).await,
         Command::Collect(collect) => collect.run(&config).await,
         Command::Feeds(feeds) => feeds.run(&config, &path).await,

@@ -68,7 +68,8 @@ impl Which {
         }
         let store = Store::snapshot(&config.store, &config.newsletter.id).await?;
         let stop = terminal::stop_signal();
-        let collecting = line::collect_into(config, &store, &config.collect, now, stop);
+        let collecting =
+            line::collect_into(config, &store, &config.collect, now, stop, line::UNWATCHED);
         let Some(collect) = collecting.await? else {
             return Ok(Err(super::INTERRUPTED));
         };

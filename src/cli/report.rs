@@ -127,7 +127,8 @@ impl RunReport {
             .as_ref()
             .is_some_and(|collect| !collect.failures.is_empty());
         let deliveries = self.delivery.as_ref().is_some_and(|d| {
-            d.deferred + d.failed + d.unknown + d.postponed > 0 || !d.stood_in_for.is_empty()
+            d.deferred + d.failed + d.unknown + d.postponed + d.doubtful > 0
+                || !d.stood_in_for.is_empty()
         });
         let editions = self.cadences.iter().any(CadenceReport::is_trouble);
         if feeds || deliveries || editions || !self.stranded.is_empty() {
@@ -218,13 +219,10 @@ impl RunReport {
             if delivered.doubtful > 0 {
                 let _ = writeln!(
                     text,
-                    "{} to be dead, too many to be true: their addresses stay on the list. Look at what the servers say; \
-                     `tidings subscribers suppressed` lists those that were believed.",
-                    count(
-                        delivered.doubtful,
-                        "more address is said",
-                        "more addresses are said"
-                    )
+                    "{} refused as if they did not exist, too many to be believed: nobody is suppressed, and their deliveries wait. \
+                     Look at what the servers say, and at `tidings check`. Once this is fixed: {}",
+                    count(delivered.doubtful, "address was", "addresses were"),
+                    resume(&delivered.doubted)
                 );
             }
             for why in &delivered.stood_in_for {
@@ -475,6 +473,13 @@ pub(super) fn moment(at: DateTime<Utc>, timezone: Tz) -> String {
     at.with_timezone(&timezone)
         .format("%A, %-d %B %Y at %H:%M")
         .to_string()
+}
+
+/// How the deliveries of these editions go on.
+fn resume(editions: &[EditionId]) -> String {
+    let command = |edition| format!("tidings editions resume {edition}");
+    let commands: Vec<String> = editions.iter().map(command).collect();
+    commands.join(" && ")
 }
 
 /// That subscribers have chosen what there is not.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::Args;
 use tokio::sync::watch;
 
 use super::line::{self, Extras, WayOut};
-use super::lock::{self, Asked};
+use super::lock::{self, Asked, Lock};
 use super::report::RunReport;
 use super::terminal;
 use crate::config::Config;
@@ -17,8 +17,8 @@ use crate::model::{Address, Language, Outcome};
 use crate::render;
 use crate::store::Store;
 
-/// How long one send may keep the others waiting before it is worth a word.
-const STUCK: TimeDelta = TimeDelta::hours(3);
+/// How long a send may keep the others waiting without getting on before that is a failure.
+const STUCK: TimeDelta = TimeDelta::hours(1);
 
 /// Arguments of `tidings send`.
 #[derive(Debug, Args)]
@@ -74,7 +74,7 @@ pub(super) async fn pass(
     config: &Config,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<(RunReport, WayOut)>> {
-    let _lock = match config
+    let lock = match config
         .store
         .file()
         .map(|file| lock::ask(file, line::wall()))
@@ -82,25 +82,34 @@ pub(super) async fn pass(
         None => None,
         Some(asked) => match asked? {
             Asked::Ours(lock) => Some(lock),
-            Asked::Theirs { holder, since } => {
-                leave(config, &holder, since)?;
+            Asked::Theirs { holder, idle } => {
+                leave(config, &holder, idle)?;
                 return Ok(None);
             }
         },
     };
-    super::with_store(config, async |store| on(config, store, stop).await).await
+    super::with_store(config, async |store| {
+        on(config, store, lock.as_ref(), stop).await
+    })
+    .await
 }
 
 async fn on(
     config: &Config,
     store: &Arc<Store>,
+    lock: Option<&Lock>,
     stop: watch::Receiver<bool>,
 ) -> anyhow::Result<Option<(RunReport, WayOut)>> {
     // On another machine somebody may be at it; what was decided can be sent by any number.
     let decides = store.ask_to_decide().await?;
     let way = WayOut::new(config, store).await?;
     let now = super::now(config, None);
-    let report = line::pass(config, store, &way, now, decides, stop).await?;
+    let progress = || {
+        if let Some(lock) = lock {
+            lock.progress(line::wall());
+        }
+    };
+    let report = line::pass(config, store, &way, now, decides, stop, &progress).await?;
     tell_part!("{}", report.trouble(config.newsletter.timezone));
     if let Some(address) = &config.delivery.report_to
         && report.is_eventful()
@@ -112,13 +121,18 @@ async fn on(
 
 /// Says who is at work on the store, where that is worth a word: under cron it is the normal end of a run that meets a long one,
 /// unless that one is stuck.
-fn leave(config: &Config, holder: &str, since: Option<DateTime<Utc>>) -> anyhow::Result<()> {
-    let stuck = since.is_some_and(|since| line::wall() - since > STUCK);
+fn leave(config: &Config, holder: &str, idle: TimeDelta) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        idle < STUCK,
+        "{holder} holds the lock of {} and has not got on with its work for {} minutes. Nothing was sent; find out what it waits for, \
+         and end it",
+        config.store,
+        idle.num_minutes()
+    );
     let told = format!(
         "Another tidings send is at work on {} ({holder}). Nothing was done; it takes care of what is due.",
         config.store
     );
-    anyhow::ensure!(!stuck, told);
     if terminal::is_watched() {
         tell!("{told}");
     }
@@ -178,6 +192,7 @@ async fn test_copy(
         &config.collect,
         now,
         terminal::stop_signal(),
+        line::UNWATCHED,
     )
     .await?
     .is_none()

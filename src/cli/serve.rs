@@ -1,19 +1,23 @@
 //! `tidings serve`: the pages for readers, and the letters that belong to them.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use clap::Args;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::line::{self, WayOut};
-use super::lock::{self, Asked};
+use super::lock::{self, Asked, Lock};
+use super::supervise::supervise;
 use super::terminal;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::store::Store;
-use crate::web::{self, App, Clock, Post};
+use crate::web::{self, App, Clock, Health, Metrics, Post, ServeOptions};
 
 /// Arguments of `tidings serve`.
 #[derive(Debug, Args)]
@@ -21,102 +25,267 @@ use crate::web::{self, App, Clock, Post};
 The section [serve] of the configuration says where. Put a web server with TLS in front of it, and name that in
 serve.trusted_proxies. With serve.send_every it also sends what is due, and no cron is needed.
 
-It ends in good order when it is told to (SIGTERM, Ctrl-C). A socket that systemd has opened is taken instead of a
+It ends in good order when it is told to (SIGTERM, Ctrl-C), and reads its configuration again at SIGHUP
+(systemctl reload tidings): with a fault in it, it says so and goes on by the old one. /ready says whether all
+that belongs to it works. A socket that systemd has opened is taken instead of a
 port of its own.")]
 pub(super) struct Serve {}
 
 impl Serve {
-    pub(super) async fn run(self, config: Config) -> anyhow::Result<u8> {
+    pub(super) async fn run(self, config: Config, path: &Path) -> anyhow::Result<u8> {
         let Some(options) = config.serve.clone() else {
             tell!(
                 "The configuration does not say where the pages are: add [serve] with url = \"https://news.example.org/\"."
             );
             return Ok(super::USAGE);
         };
-        let stop = terminal::stop_signal();
+        super::ensure_migrated(&config).await?;
         let store = Store::open_for_pages(&config.store, &config.newsletter.id).await?;
         let store = Arc::new(store);
+        super::tell_if_new(&config, &store);
+        let served = serve(config, options, path, &store);
+        super::close_after(&store, served).await
+    }
+}
+
+/// Serves the pages until it is told to stop. At a hang-up they go on by what the configuration says then.
+async fn serve(
+    config: Config,
+    options: ServeOptions,
+    path: &Path,
+    store: &Arc<Store>,
+) -> anyhow::Result<u8> {
+    let mut stop = terminal::stop_signal();
+    let mut reload = terminal::hang_up();
+    let places = (options.listen, options.metrics);
+    let listener = web::listen(options.listen).await?;
+    if terminal::is_watched() {
+        tell!(
+            "The pages are at {}, served on {}. Ctrl-C ends it.",
+            options.url,
+            listener.local_addr()?
+        );
+    }
+    let metrics = match options.metrics {
+        Some(address) => Some(web::listen_for_metrics(address).await?),
+        None => None,
+    };
+    let shared = Shared {
+        store: store.clone(),
+        health: Arc::default(),
+        counted: Arc::default(),
+        right: Arc::new(Right::to_send_letters(&config)),
+    };
+    let mut pages = Pages::start(config, options, &shared).await?;
+    let (show, shown) = watch::channel(pages.router());
+    let (show_metrics, shown_metrics) = watch::channel(pages.metrics());
+    let mut serving = JoinSet::new();
+    serving.spawn(web::serve(listener, shown, stop.clone()));
+    if let Some(listener) = metrics {
+        serving.spawn(web::serve(listener, shown_metrics, stop.clone()));
+    }
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            Some(ended) = serving.join_next() => {
+                ended.context("serving the pages")??;
+                break;
+            }
+            () = reload.next() => {}
+        }
+        let loaded = reloaded(path, store, places).await;
+        let started = match loaded {
+            Ok((config, options)) => Pages::start(config, options, &shared).await,
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(new) => {
+                // Nobody is sent away: who has asked is answered by the old pages.
+                let _ = (show.send(new.router()), show_metrics.send(new.metrics()));
+                std::mem::replace(&mut pages, new).end().await;
+                tracing::info!("The configuration was read again.");
+                shared.health.is_up(CONFIGURATION);
+            }
+            Err(error) => {
+                let said = super::in_words(&error);
+                tell!("The configuration was not taken over, and the old one goes on:\n{said}");
+                let what = "it was changed, and cannot be taken over".to_owned();
+                shared.health.is_down(CONFIGURATION, what);
+            }
+        }
+    }
+    pages.end().await;
+    while let Some(ended) = serving.join_next().await {
+        ended.context("serving the pages")??;
+    }
+    Ok(super::DONE)
+}
+
+/// What health calls the configuration.
+const CONFIGURATION: &str = "configuration";
+
+/// The configuration as it stands in its file now, where it can be taken over without a new start.
+async fn reloaded(
+    path: &Path,
+    store: &Store,
+    places: (SocketAddr, Option<SocketAddr>),
+) -> anyhow::Result<(Config, ServeOptions)> {
+    let config = config::load(path)?.with_templates()?;
+    let options = config.serve.clone().context("[serve] is missing")?;
+    anyhow::ensure!(
+        places == (options.listen, options.metrics),
+        "serve.listen and serve.metrics only change with a new start: systemctl restart tidings"
+    );
+    anyhow::ensure!(
+        store.is_at(&config.store),
+        "store.url only changes with a new start: systemctl restart tidings"
+    );
+    Ok((config, options))
+}
+
+/// What stays while the configuration changes.
+struct Shared {
+    store: Arc<Store>,
+    health: Arc<Health>,
+    counted: Arc<Metrics>,
+    right: Arc<Right>,
+}
+
+/// The right to send letters: of several that serve one file, one has it; when that one ends, another takes over. (With PostgreSQL, its own locks
+/// say who.)
+struct Right {
+    beside: Option<PathBuf>,
+    lock: Mutex<Option<Lock>>,
+}
+
+impl Right {
+    fn to_send_letters(config: &Config) -> Self {
+        let beside = |file: &Path| PathBuf::from(format!("{}.letters", file.display()));
+        Self {
+            beside: config.store.file().map(beside),
+            lock: Mutex::default(),
+        }
+    }
+
+    /// Whether it is ours, or is from now on.
+    fn ask(&self) -> anyhow::Result<bool> {
+        let mut lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(beside), None) = (&self.beside, &*lock) {
+            match lock::ask(beside, line::wall())? {
+                Asked::Ours(ours) => *lock = Some(ours),
+                Asked::Theirs { .. } => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// The pages by one configuration, and the work that belongs to them.
+struct Pages {
+    app: Arc<App>,
+    work: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Pages {
+    async fn start(config: Config, options: ServeOptions, shared: &Shared) -> anyhow::Result<Self> {
+        let store = &shared.store;
         store
             .subscribers()
             .sync_configured(&config.subscribers, line::wall())
             .await?;
-        line::index_editions(&config, &store).await?;
-        let way = WayOut::new(&config, &store).await?;
-        let tokens = store.token_keys().await?;
+        let way = WayOut::new(&config, store).await?;
         let clock = Clock {
             wall: line::wall,
             pretended: config.now,
         };
-        let (listen, metrics) = (options.listen, options.metrics);
-        let (url, send_every) = (options.url.clone(), options.send_every);
-        let app = Arc::new(App::new(config.clone(), options, tokens, store, clock));
-        let listener = web::listen(listen).await?;
-        if terminal::is_watched() {
-            say!(
-                "The pages are at {}, served on {}. Ctrl-C ends it.",
-                url,
-                listener.local_addr()?
-            );
-        }
-        let metrics = match metrics {
-            Some(address) => Some(web::listen_for_metrics(address).await?),
-            None => None,
-        };
-        // Of several that serve one file, the first sends letters. (With PostgreSQL, its own locks say who does.)
-        let lock = config.store.file().map(|file| {
-            let beside = PathBuf::from(format!("{}.letters", file.display()));
-            lock::ask(&beside, line::wall())
-        });
-        let lock = lock.transpose()?;
-        let may_post = !matches!(lock, Some(Asked::Theirs { .. }));
+        let send_every = options.send_every;
+        let tokens = store.token_keys().await?;
+        let app = App::new(config.clone(), options, tokens, store.clone(), clock);
+        let app = Arc::new(app.sharing(shared.health.clone(), shared.counted.clone()));
+        let (stop, stopped) = watch::channel(false);
+        let mut work = JoinSet::new();
+        let supervised = |name| (name, shared.health.clone(), stopped.clone());
+        let right = shared.right.clone();
         let post = Arc::new(Post {
-            may_post,
+            may_post: Box::new(move || right.ask()),
             app: app.clone(),
             mailer: way.mailer,
             sender: way.sender,
         });
-        let letters = tokio::spawn(web::deliver_letters(post, stop.clone()));
-        let sending =
-            send_every.map(|every| tokio::spawn(send(config.clone(), every, stop.clone())));
-        let indexing = tokio::spawn(index(config, app.clone(), stop.clone()));
-        let pages = web::serve(listener, web::router(app.clone()), stop.clone());
-        match metrics {
-            Some(listener) => {
-                let metrics = web::serve_metrics(app, listener, stop);
-                tokio::try_join!(pages, metrics)?;
-            }
-            None => pages.await?,
+        let (name, health, until) = supervised("letters");
+        let stopped_letters = stopped.clone();
+        work.spawn(supervise(name, health, until, move || {
+            web::deliver_letters(post.clone(), stopped_letters.clone())
+        }));
+        let (name, health, until) = supervised("archive");
+        let (for_archive, stopped_archive) = (config.clone(), stopped.clone());
+        let archived = app.clone();
+        work.spawn(supervise(name, health, until, move || {
+            index(
+                for_archive.clone(),
+                archived.clone(),
+                stopped_archive.clone(),
+            )
+        }));
+        if let Some(every) = send_every {
+            let (name, health, until) = supervised("sending");
+            let stopped = stopped.clone();
+            let health_of_runs = health.clone();
+            work.spawn(supervise(name, health, until, move || {
+                send(
+                    config.clone(),
+                    every,
+                    health_of_runs.clone(),
+                    stopped.clone(),
+                )
+            }));
         }
-        letters.await.context("sending letters")?;
-        indexing.await.context("keeping the archive")?;
-        if let Some(sending) = sending {
-            sending.await.context("sending what is due")?;
-        }
-        Ok(super::DONE)
+        Ok(Self { app, work, stop })
+    }
+
+    fn router(&self) -> Router {
+        web::router(self.app.clone())
+    }
+
+    fn metrics(&self) -> Router {
+        web::metrics_router(self.app.clone())
+    }
+
+    /// Ends the work in good order.
+    async fn end(mut self) {
+        let _ = self.stop.send(true);
+        while self.work.join_next().await.is_some() {}
     }
 }
 
 /// How often editions are looked for that another process has published.
 const LOOK: Duration = Duration::from_secs(15);
 
-/// Puts editions into the archive that another process has published and could not, and keeps the store tidy.
+/// Puts editions into the archive that another process has published and could not, and keeps SQLite's log short.
 async fn index(config: Config, app: Arc<App>, mut stop: watch::Receiver<bool>) {
     loop {
+        if let Err(error) = line::index_editions(&config, &app.store).await {
+            let said = crate::store::describe(&error);
+            tracing::warn!("The archive could not be kept up to date: {said}");
+        }
+        if let Err(error) = app.store.checkpoint().await {
+            tracing::warn!("SQLite's log could not be moved into the store: {error}");
+        }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             _ = stop.wait_for(|stop| *stop) => return,
-        }
-        if let Err(error) = line::index_editions(&config, &app.store).await {
-            tracing::warn!("The archive could not be kept up to date: {error:#}");
-        }
-        if let Err(error) = app.store.checkpoint().await {
-            tracing::warn!("The store could not be tidied up: {error:#}");
         }
     }
 }
 
 /// Sends what is due, again and again.
-async fn send(config: Config, every: Duration, mut stop: watch::Receiver<bool>) {
+async fn send(
+    config: Config,
+    every: Duration,
+    health: Arc<Health>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -125,8 +294,13 @@ async fn send(config: Config, every: Duration, mut stop: watch::Receiver<bool>) 
             _ = stop.wait_for(|stop| *stop) => return,
         }
         // What went wrong with feeds and deliveries it says itself.
-        if let Err(error) = super::send::pass(&config, stop.clone()).await {
-            tell!("tidings: {error:#}");
+        match super::send::pass(&config, stop.clone()).await {
+            Ok(_) => health.is_up("runs"),
+            Err(error) => {
+                let said = crate::store::describe(&error);
+                tell!("tidings: {said}");
+                health.is_down("runs", said);
+            }
         }
     }
 }

@@ -63,6 +63,33 @@ pub(super) fn stop_signal() -> watch::Receiver<bool> {
     stopped
 }
 
+/// Hang-ups (SIGHUP), by which services are told to read their configuration again.
+pub(super) struct HangUps {
+    #[cfg(unix)]
+    signals: Option<tokio::signal::unix::Signal>,
+}
+
+/// Hears hang-ups from now on, instead of ending at the first.
+pub(super) fn hang_up() -> HangUps {
+    HangUps {
+        #[cfg(unix)]
+        signals: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok(),
+    }
+}
+
+impl HangUps {
+    /// The next one.
+    pub(super) async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signals) = &mut self.signals
+            && signals.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
 #[cfg(unix)]
 async fn interrupt() {
     use tokio::signal::unix::{SignalKind, signal};

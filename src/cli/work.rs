@@ -42,16 +42,17 @@ impl Work {
         let way = WayOut::new(config, store).await?;
         let mut stop = terminal::stop_signal();
         loop {
-            let delivered = match line::send_due(config, store, &way, stop.clone()).await {
-                Ok(delivered) => delivered,
-                // A database that is down for longer than a run waits may be back later.
-                Err(error) if crate::store::is_passing(&error) && !self.until_done => {
-                    tell!("tidings: {error:#}");
-                    let _ = store.reconnect().await;
-                    None
-                }
-                Err(error) => return Err(error),
-            };
+            let delivered =
+                match line::send_due(config, store, &way, stop.clone(), line::UNWATCHED).await {
+                    Ok(delivered) => delivered,
+                    // A database that is down for longer than a run waits may be back later.
+                    Err(error) if crate::store::is_passing(&error) && !self.until_done => {
+                        tell!("tidings: {error:#}");
+                        let _ = store.reconnect().await;
+                        None
+                    }
+                    Err(error) => return Err(error),
+                };
             let mut report = RunReport::new(line::wall());
             report.delivery = delivered;
             tell_part!("{}", report.trouble(config.newsletter.timezone));

@@ -9,6 +9,7 @@ use super::values::{address, not_empty};
 use crate::deliver::{
     DeliveryOptions, DkimOptions, DomainLimits, Limits, Login, MailerOptions, Security, SmtpOptions,
 };
+use crate::model::BouncePolicy;
 use crate::model::{Newsletter, UnknownPolicy};
 use crate::store::StoreUrl;
 
@@ -123,6 +124,7 @@ pub(super) fn delivery(
                 .map_err(|_| format!("“{text}” leaves no room for a tag before the @"))
         },
     );
+    let suppress = suppress(&mut table);
     let domains = domains(&mut table);
     let dkim = dkim(&mut table, folder, newsletter);
     table.done();
@@ -141,6 +143,7 @@ pub(super) fn delivery(
         mailer,
         retry_for,
         unknown: unknown.unwrap_or_default(),
+        suppress,
         returns,
         domains,
         dkim,
@@ -177,6 +180,33 @@ fn relays(table: &mut Table<'_, '_>, wanted: bool, folder: &Path) -> Vec<SmtpOpt
 }
 
 /// How fast mail may go to a domain: to any, and to named ones.
+/// When an address is not mailed any more.
+fn suppress(table: &mut Table<'_, '_>) -> BouncePolicy {
+    let mut table = table.table("suppress");
+    let usual = BouncePolicy::default();
+    let mut number = |key, range, usual| {
+        let wanted = table.number(key, range);
+        wanted
+            .and_then(|wanted| u32::try_from(wanted).ok())
+            .unwrap_or(usual)
+    };
+    let policy = BouncePolicy {
+        hard: number("hard", 1..100, usual.hard),
+        soft: number("soft", 1..1000, usual.soft),
+        complaints: number("complaints", 1..100, usual.complaints),
+        doubt: number("doubt", 1..101, usual.doubt),
+        soft_for: usual.soft_for,
+    };
+    let soft_for = table.duration("soft_for");
+    table.done();
+    BouncePolicy {
+        soft_for: soft_for
+            .and_then(|soft_for| chrono::TimeDelta::from_std(soft_for).ok())
+            .unwrap_or(policy.soft_for),
+        ..policy
+    }
+}
+
 fn domains(table: &mut Table<'_, '_>) -> DomainLimits {
     let mut limits = DomainLimits::default();
     let mut any = table.table("each_domain");

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::dkim::DkimOptions;
+use super::maildir::{Maildir, Try};
 use super::message::Mail;
 use super::throttle::DomainLimits;
 use super::{maildir, sendmail, smtp};
 use crate::config::Secret;
-use crate::model::{Address, Outcome, UnknownPolicy};
+use crate::model::{Address, BouncePolicy, Outcome, UnknownPolicy};
 
 /// How mail goes out.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct DeliveryOptions {
     pub retry_for: Duration,
     /// What becomes of one of which nobody knows whether it went out.
     pub unknown: UnknownPolicy,
+    /// When an address is not mailed any more.
+    pub suppress: BouncePolicy,
     /// Where mail servers report what they could not deliver.
     pub returns: Option<Address>,
     /// How fast mail may go to a domain.
@@ -163,6 +166,15 @@ impl Mailer {
         }
     }
 
+    /// What becomes of a mail of which nobody knows whether it went out, where `policy` is wanted: what is stored twice in a Maildir is
+    /// there once.
+    pub fn unknown(&self, policy: UnknownPolicy) -> UnknownPolicy {
+        match self {
+            Self::Maildir(_) => UnknownPolicy::AtLeastOnce,
+            Self::Smtp(_) | Self::Sendmail(_) => policy,
+        }
+    }
+
     /// Where the mail goes, for messages to the operator.
     pub fn describe(&self) -> String {
         match self {
@@ -182,7 +194,10 @@ impl Mailer {
     /// What does not work.
     pub async fn probe(&self) -> anyhow::Result<()> {
         match self {
-            Self::Maildir(path) => maildir::create(path).await,
+            Self::Maildir(path) => {
+                let path = path.clone();
+                tokio::task::spawn_blocking(move || maildir::probe(&path)).await?
+            }
             Self::Sendmail(command) => sendmail::probe(command).await,
             Self::Smtp(relays) => {
                 for relay in relays {
@@ -196,7 +211,7 @@ impl Mailer {
     /// A session on the route of that number.
     pub(super) fn session(&self, route: usize) -> Session {
         match self {
-            Self::Maildir(path) => Session::Maildir(path.clone()),
+            Self::Maildir(path) => Session::Maildir(Maildir::new(path)),
             Self::Sendmail(command) => Session::Sendmail(command.clone()),
             Self::Smtp(relays) => {
                 Session::Smtp(Box::new(smtp::Session::new(relays[route].clone())))
@@ -212,7 +227,7 @@ impl Mailer {
         let mut last = anyhow::anyhow!("there is no way out");
         for route in 0..self.routes().len() {
             let mut session = self.session(route);
-            let outcome = session.send(mail).await;
+            let outcome = session.send(mail, Try::Again).await;
             session.close().await;
             match outcome {
                 Ok(outcome) => return Ok(outcome),
@@ -225,16 +240,16 @@ impl Mailer {
 
 /// One worker's hold on the way out.
 pub(super) enum Session {
-    Maildir(PathBuf),
+    Maildir(Maildir),
     Sendmail(PathBuf),
     Smtp(Box<smtp::Session>),
 }
 
 impl Session {
     /// Sends one mail. `Err` says that the way out cannot be used and nothing was sent.
-    pub(super) async fn send(&mut self, mail: &Mail) -> anyhow::Result<Outcome> {
+    pub(super) async fn send(&mut self, mail: &Mail, tried: Try) -> anyhow::Result<Outcome> {
         match self {
-            Self::Maildir(path) => maildir::store(path, mail).await,
+            Self::Maildir(maildir) => maildir.store(mail, tried).await,
             Self::Sendmail(command) => sendmail::send(command, mail).await,
             Self::Smtp(session) => session.send(mail).await,
         }

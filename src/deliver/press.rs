@@ -44,7 +44,7 @@ pub(super) struct Press<R> {
     store: Arc<Store>,
     sender: Arc<Sender>,
     render: R,
-    digests: Mutex<HashMap<(EditionId, Audience), Arc<Rendered>>>,
+    digests: Mutex<HashMap<(EditionId, Audience, Vec<EditionId>), Arc<Rendered>>>,
 }
 
 impl<R> Press<R>
@@ -79,8 +79,17 @@ where
             .map_err(Unmade::Mail)
     }
 
+    async fn load(&self, id: &EditionId) -> anyhow::Result<Edition> {
+        let load = || async { self.store.editions().load_edition(id).await };
+        patiently(&self.store, load).await
+    }
+
     async fn digest(&self, delivery: &Delivery) -> anyhow::Result<Arc<Rendered>> {
-        let key = (delivery.edition.clone(), delivery.audience.clone());
+        let key = (
+            delivery.edition.clone(),
+            delivery.audience.clone(),
+            delivery.missed.clone(),
+        );
         // Held while it is made, so that two sessions do not make the same one.
         let mut digests = self.digests.lock().await;
         if let Some(made) = digests.get(&key) {
@@ -89,8 +98,15 @@ where
         if digests.len() >= HELD {
             digests.clear();
         }
-        let load = || async { self.store.editions().load_edition(&delivery.edition).await };
-        let edition = Arc::new(patiently(&self.store, load).await?);
+        let mut edition = self.load(&delivery.edition).await?;
+        if !delivery.missed.is_empty() {
+            let mut missed = Vec::new();
+            for id in &delivery.missed {
+                missed.push(self.load(id).await?);
+            }
+            edition = edition.with_missed(&missed);
+        }
+        let edition = Arc::new(edition);
         // A fault in a template engine must not end the run for all.
         let rendering = AssertUnwindSafe(|| (self.render)(&edition, &delivery.audience));
         let (digest, news) = std::panic::catch_unwind(rendering)

@@ -1,6 +1,6 @@
 //! What becomes of an address that mail does not reach.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 /// What a refusal or a report says about the address that the mail went to.
@@ -26,6 +26,40 @@ impl Bounce {
             Self::Complaint => "complaint",
             Self::SenderFault => "sender-fault",
         }
+    }
+}
+
+/// When an address is not mailed any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BouncePolicy {
+    /// After how many editions that its server said it does not exist, without one between that arrived.
+    pub hard: u32,
+    /// After how many editions that it could not take, without one between that arrived,
+    pub soft: u32,
+    /// and over how long a time.
+    pub soft_for: TimeDelta,
+    /// After how many complaints of its owner.
+    pub complaints: u32,
+    /// From how many dead addresses in a hundred mails on none of them is believed: then it is the sender who is refused.
+    pub doubt: u32,
+}
+
+impl Default for BouncePolicy {
+    fn default() -> Self {
+        Self {
+            hard: 1,
+            soft: 3,
+            soft_for: TimeDelta::days(14),
+            complaints: 1,
+            doubt: 30,
+        }
+    }
+}
+
+impl BouncePolicy {
+    /// Whether so many addresses of those that were mailed can be dead. Where none of the others took its mail, nothing is known of any.
+    pub fn is_plausible(&self, dead: u64, mailed: u64) -> bool {
+        mailed > dead && (dead <= 1 || dead * 100 <= mailed * u64::from(self.doubt))
     }
 }
 
@@ -65,11 +99,34 @@ impl SuppressionReason {
     }
 
     /// The reason that the store wrote as `word`.
-    pub fn from_word(word: &str) -> Self {
-        match word {
-            "soft" => Self::Soft,
-            "complaint" => Self::Complaint,
-            _ => Self::Hard,
+    pub fn from_word(word: &str) -> Option<Self> {
+        let all = [Self::Hard, Self::Soft, Self::Complaint];
+        all.into_iter().find(|reason| reason.word() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_calls_a_third_of_the_list_dead_is_not_believed_however_short_the_list() {
+        let policy = BouncePolicy::default();
+        for (dead, mailed, plausible) in [
+            (1, 1, false),
+            (1, 2, true),
+            (2, 4, false),
+            (3, 10, true),
+            (4, 10, false),
+            (10, 10, false),
+            (300, 1000, true),
+            (301, 1000, false),
+        ] {
+            assert_eq!(
+                policy.is_plausible(dead, mailed),
+                plausible,
+                "{dead} of {mailed}"
+            );
         }
     }
 }

@@ -84,8 +84,10 @@ pub struct Delivery {
     pub audience: Audience,
     /// How often it has been tried, this time included.
     pub attempts: i64,
-    /// When it was planned, by the real clock.
-    pub planned_at: DateTime<Utc>,
+    /// When it was first tried, by the real clock; `None` until it was.
+    pub tried_at: Option<DateTime<Utc>>,
+    /// Editions of its cadence before this one that the subscriber has missed: their news go with this one.
+    pub missed: Vec<EditionId>,
 }
 
 /// What the server said about one message.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Block, CadenceId, Followed, Language, Length, Story, TopicId};
+use super::{Block, CadenceId, Followed, ItemKey, Language, Length, Story, TopicId};
 
 super::text_id! {
     /// The identity of an edition: newsletter, cadence and the moment it was due, as in `tidings.daily.20261120T060000Z`.
@@ -93,6 +93,32 @@ impl Edition {
     /// Whether it has nothing but news of followed stories, for those who want them at once.
     pub fn is_of_followed(&self) -> bool {
         self.cadence.as_str() == Self::FOLLOWED
+    }
+
+    /// This edition with the news of earlier ones that somebody has missed, behind its own.
+    pub fn with_missed(mut self, missed: &[Self]) -> Self {
+        let told = self.sections.iter().flat_map(|section| &section.stories);
+        let mut told: BTreeSet<ItemKey> = told.map(|story| story.lead.key.clone()).collect();
+        for section in missed.iter().flat_map(|edition| &edition.sections) {
+            let known = self
+                .sections
+                .iter()
+                .position(|own| own.topic == section.topic);
+            let place = known.unwrap_or_else(|| {
+                self.sections.push(Section {
+                    stories: Vec::new(),
+                    ..section.clone()
+                });
+                self.sections.len() - 1
+            });
+            for story in &section.stories {
+                if told.insert(story.lead.key.clone()) {
+                    self.sections[place].stories.push(story.clone());
+                }
+            }
+        }
+        self.sections.retain(|section| !section.stories.is_empty());
+        self
     }
 
     /// How many stories it has.

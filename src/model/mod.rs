@@ -24,7 +24,7 @@ mod topic;
 
 pub use address::{Address, AddressError};
 pub use block::{Block, BlockPlan, Place};
-pub use bounce::{Bounce, Suppression, SuppressionReason};
+pub use bounce::{Bounce, BouncePolicy, Suppression, SuppressionReason};
 pub use consent::{Consent, ConsentEvent, consent_hash};
 pub use delivery::{
     About, Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome, Refusal, UnknownPolicy,

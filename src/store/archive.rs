@@ -6,6 +6,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row as _};
 
+use super::editions::content;
 use super::{Archive, time};
 use crate::model::{CadenceId, Edition, EditionId, ItemKey, TopicId};
 
@@ -93,6 +94,9 @@ impl<T> Found<T> {
     }
 }
 
+/// The version of the form in which queries are stored. It goes up when a program of the version before could not read them.
+pub(super) const QUERY_FORM: i64 = 1;
+
 /// How many headlines stand for an edition.
 const HEADLINES: i64 = 3;
 
@@ -103,14 +107,32 @@ impl Archive<'_> {
     /// When the database fails.
     pub async fn list_unindexed(&self, limit: u32) -> anyhow::Result<Vec<Edition>> {
         let mut connection = self.reading().await?;
-        let contents: Vec<String> = sqlx::query_scalar(
-            "SELECT content FROM edition WHERE indexed = 0 AND state = 'published' ORDER BY slot, id LIMIT $1",
+        let rows = sqlx::query(
+            "SELECT id, content FROM edition WHERE indexed = 0 AND state = 'published' ORDER BY slot, id LIMIT $1",
         )
         .bind(i64::from(limit))
         .fetch_all(&mut *connection)
         .await?;
-        let editions = contents.iter().map(|content| serde_json::from_str(content));
-        Ok(editions.collect::<Result<_, _>>()?)
+        let editions = super::readable(&rows, "edition", "id", content);
+        if editions.len() < rows.len() {
+            // Not looked at again and again.
+            let sql = self.with_rows(
+                "UPDATE edition SET indexed = 1 WHERE id IN (SELECT r.value->>'v' FROM {rows})
+                 AND id NOT IN (SELECT r.value->>'v' FROM {read})"
+                    .replace("{read}", &self.engine.dialect.rows.replace("$1", "$2"))
+                    .as_str(),
+            );
+            let all = rows.iter().map(|row| row.try_get::<String, _>("id"));
+            let all = all.collect::<sqlx::Result<Vec<_>>>()?;
+            drop(connection);
+            let mut connection = self.writing().await?;
+            sqlx::query(sql)
+                .bind(super::array(all))
+                .bind(super::array(editions.iter().map(|edition| &edition.id)))
+                .execute(&mut *connection)
+                .await?;
+        }
+        Ok(editions)
     }
 
     /// Puts the stories of an edition into the archive, in the order in which it shows them. Twice is fine.
@@ -154,11 +176,15 @@ impl Archive<'_> {
             .execute(&mut *tx)
             .await?;
         let sql = self.with_rows(
-            "INSERT INTO story_query (key, title, query)
-             SELECT r.value->>'key', r.value->>'title', r.value->>'query' FROM {rows} WHERE true
-             ON CONFLICT DO NOTHING",
+            "INSERT INTO story_query (key, title, query, version)
+             SELECT r.value->>'key', r.value->>'title', r.value->>'query', CAST($2 AS BIGINT)
+             FROM {rows} WHERE true ON CONFLICT DO NOTHING",
         );
-        sqlx::query(sql).bind(&rows).execute(&mut *tx).await?;
+        sqlx::query(sql)
+            .bind(&rows)
+            .bind(QUERY_FORM)
+            .execute(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -336,8 +362,9 @@ impl Archive<'_> {
     /// When the database fails.
     pub async fn find_story_query(&self, story: &ItemKey) -> sqlx::Result<Option<String>> {
         let mut connection = self.reading().await?;
-        sqlx::query_scalar("SELECT query FROM story_query WHERE key = $1")
+        sqlx::query_scalar("SELECT query FROM story_query WHERE key = $1 AND version <= $2")
             .bind(story.as_str())
+            .bind(QUERY_FORM)
             .fetch_optional(&mut *connection)
             .await
     }

@@ -159,7 +159,7 @@ impl Ledger<'_> {
         for state in states {
             let done = sqlx::query(
                 "UPDATE delivery SET state = 'pending', planned_at = $3, due_at = 0, ended_at = NULL,
-                    attempts = 0, worker = NULL
+                    attempts = 0, tried_at = NULL, held = 0, worker = NULL
                  WHERE edition = $1 AND state = $2",
             )
             .bind(edition.as_str())
@@ -206,15 +206,20 @@ impl Editions<'_> {
         .fetch_all(&mut *connection)
         .await?;
         let edition = |row: &AnyRow| {
-            Ok(EditionSummary {
+            Ok::<_, sqlx::Error>(EditionSummary {
                 id: EditionId(row.try_get("id")?),
                 cadence: CadenceId(row.try_get("cadence")?),
                 slot: super::time(row, "slot")?,
-                state: EditionState::from_word(&row.try_get::<String, _>("state")?),
+                state: state(row)?,
             })
         };
-        rows.iter().map(edition).collect()
+        Ok(super::readable(&rows, "edition", "id", edition))
     }
+}
+
+fn state(row: &AnyRow) -> sqlx::Result<EditionState> {
+    let word = row.try_get("state")?;
+    super::known(EditionState::from_word(word), "state", word)
 }
 
 /// Rows of a state and a number, as counts.
@@ -229,7 +234,7 @@ fn counted(rows: &[AnyRow]) -> sqlx::Result<DeliveryCounts> {
             "failed" => counts.failed += n,
             "unknown" => counts.unknown += n,
             "cancelled" => counts.cancelled += n,
-            _ => {}
+            other => return super::known(None, "state", other),
         }
     }
     Ok(counts)

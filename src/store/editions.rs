@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
+use anyhow::Context as _;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::{Editions, optional_time};
@@ -22,12 +25,9 @@ pub enum EditionState {
 
 impl EditionState {
     /// The state of a word of the store.
-    pub(super) fn from_word(word: &str) -> Self {
-        match word {
-            "published" => Self::Published,
-            "skipped" => Self::Skipped,
-            _ => Self::Quiet,
-        }
+    pub(super) fn from_word(word: &str) -> Option<Self> {
+        let all = [Self::Published, Self::Quiet, Self::Skipped];
+        all.into_iter().find(|state| state.word() == word)
     }
 
     /// The word that the store and JSON use.
@@ -164,7 +164,10 @@ impl Editions<'_> {
         state: EditionState,
         wall: DateTime<Utc>,
     ) -> anyhow::Result<Published> {
-        let content = serde_json::to_string(edition)?;
+        let content = serde_json::to_string(&Stored {
+            version: FORM,
+            edition,
+        })?;
         let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let stored = sqlx::query(
@@ -276,8 +279,8 @@ impl Editions<'_> {
         limit: u32,
     ) -> anyhow::Result<Vec<Edition>> {
         let mut connection = self.reading().await?;
-        let contents: Vec<String> = sqlx::query_scalar(
-            "SELECT content FROM edition WHERE newsletter = $1 AND cadence = $2 AND state = 'published'
+        let rows = sqlx::query(
+            "SELECT id, content FROM edition WHERE newsletter = $1 AND cadence = $2 AND state = 'published'
              AND ($3 IS NULL OR slot <= (SELECT slot FROM edition WHERE id = $3 AND newsletter = $1 AND cadence = $2
                                          AND state = 'published'))
              ORDER BY slot DESC LIMIT $4",
@@ -288,8 +291,7 @@ impl Editions<'_> {
         .bind(i64::from(limit))
         .fetch_all(&mut *connection)
         .await?;
-        let editions = contents.iter().map(|content| serde_json::from_str(content));
-        Ok(editions.collect::<Result<_, _>>()?)
+        Ok(super::readable(&rows, "edition", "id", content))
     }
 
     /// The stored edition of that identity.
@@ -298,12 +300,39 @@ impl Editions<'_> {
     /// When there is none, or the database fails.
     pub async fn load_edition(&self, id: &EditionId) -> anyhow::Result<Edition> {
         let mut connection = self.reading().await?;
-        let content: String = sqlx::query_scalar("SELECT content FROM edition WHERE id = $1")
+        let row = sqlx::query("SELECT content FROM edition WHERE id = $1")
             .bind(id.as_str())
             .fetch_one(&mut *connection)
             .await?;
-        Ok(serde_json::from_str(&content)?)
+        content(&row).with_context(|| format!("reading the edition {id}"))
     }
+}
+
+/// The version of the form in which editions are stored. It goes up when a program of the version before could not read them.
+const FORM: u64 = 1;
+
+/// An edition as it is stored: with the version of its form.
+#[derive(Serialize)]
+struct Stored<'e> {
+    version: u64,
+    #[serde(flatten)]
+    edition: &'e Edition,
+}
+
+/// The edition of a row.
+pub(super) fn content(row: &AnyRow) -> anyhow::Result<Edition> {
+    #[derive(Deserialize)]
+    struct Form {
+        #[serde(default)]
+        version: u64,
+    }
+    let content: &str = row.try_get("content")?;
+    let Form { version } = serde_json::from_str(content)?;
+    anyhow::ensure!(
+        version <= FORM,
+        "a newer version of Tidings has written it (form {version}; this one knows {FORM})"
+    );
+    Ok(serde_json::from_str(content)?)
 }
 
 /// Lets the deliveries of `edition` wait for the hour that its readers have chosen.

@@ -8,6 +8,7 @@ use std::str::FromStr as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use sqlx::any::AnyConnectOptions;
 use sqlx::{AnyConnection, ConnectOptions as _, Connection as _, Executor as _};
 use url::Url;
@@ -179,6 +180,11 @@ impl Engine {
         }
     }
 
+    /// Whether `url` leads here.
+    pub(super) fn is_at(&self, url: &StoreUrl) -> bool {
+        Self::at(url).is_ok_and(|engine| engine.address == self.address)
+    }
+
     /// The address of a SQLite file, for ATTACH.
     pub(super) fn file_url(&self) -> String {
         let (_, address) = self.address.split_once(':').unwrap_or_default();
@@ -253,6 +259,22 @@ impl Engine {
             self.held().insert(lock);
         }
         Ok(is_ours)
+    }
+
+    /// The time by which workers hear of each other: the server's, where it is one for all machines; else `wall`.
+    pub(super) async fn clock(
+        &self,
+        connection: &mut AnyConnection,
+        wall: DateTime<Utc>,
+    ) -> sqlx::Result<DateTime<Utc>> {
+        if self.dialect.embedded {
+            return Ok(wall);
+        }
+        let seconds: i64 =
+            sqlx::query_scalar("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)")
+                .fetch_one(connection)
+                .await?;
+        Ok(DateTime::from_timestamp(seconds, 0).unwrap_or(wall))
     }
 
     /// Gives an advisory lock back.

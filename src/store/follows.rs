@@ -175,9 +175,10 @@ impl Items<'_> {
         let rows = sqlx::query(
             "SELECT q.key, q.title, q.query, MIN(f.since) AS since
              FROM follow f JOIN subscriber s ON s.id = f.subscriber JOIN story_query q ON q.key = f.story
-             WHERE f.at_once = $1 AND s.state = 'confirmed' GROUP BY q.key, q.title, q.query ORDER BY q.key",
+             WHERE f.at_once = $1 AND s.state = 'confirmed' AND q.version <= $2 GROUP BY q.key, q.title, q.query ORDER BY q.key",
         )
         .bind(i64::from(at_once))
+        .bind(super::archive::QUERY_FORM)
         .fetch_all(&mut *connection)
         .await?;
         rows.iter()

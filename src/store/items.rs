@@ -254,8 +254,7 @@ impl Items<'_> {
             }
         }
         let mut items = Vec::with_capacity(feeds_of.len());
-        for row in &rows {
-            let item = item(row)?;
+        for item in super::readable(&rows, "item", "key", item) {
             if let Some(feeds) = feeds_of.remove(&item.key) {
                 items.push(Item { feeds, ..item });
             }
@@ -287,12 +286,14 @@ impl Items<'_> {
         .bind(i64::from(limit))
         .fetch_all(&mut *connection)
         .await?;
-        rows.iter()
-            .map(|row| {
-                let feeds = BTreeSet::from([feed.clone()]);
-                item(row).map(|item| Item { feeds, ..item })
+        let items = super::readable(&rows, "item", "key", item).into_iter();
+        let feeds = BTreeSet::from([feed.clone()]);
+        Ok(items
+            .map(|item| Item {
+                feeds: feeds.clone(),
+                ..item
             })
-            .collect()
+            .collect())
     }
 }
 

@@ -14,13 +14,23 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::Ledger;
 use crate::model::{
-    Address, Audience, Bounce, Delivery, DeliveryId, DeliveryState, EditionId, Language,
-    SubscriberId, TopicId, UnknownPolicy,
+    Address, Audience, Bounce, BouncePolicy, Delivery, DeliveryId, DeliveryState, EditionId,
+    Language, SubscriberId, TopicId, UnknownPolicy,
 };
 
 /// After how long a worker that is not heard of counts as dead. Who reads a clock that runs otherwise, or that was set, is off
 /// by less than this or is wrong in full: times from the future count as dead, too.
 const LEASE: TimeDelta = TimeDelta::minutes(3);
+
+/// From what age on the news of an edition that could not be handed over go with a later one, where there is one.
+const OLD: TimeDelta = TimeDelta::hours(24);
+
+/// How old an edition may be that somebody has missed and still wants to hear of, and how many of them.
+const MISSED: TimeDelta = TimeDelta::days(8);
+const MOST_MISSED: usize = 7;
+
+/// No delivery waits for longer than this for its next try, or for the hour that its reader has chosen.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(26);
 
 /// How often a worker must be heard of to be sure of its leases, by all clocks.
 pub const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(30);
@@ -42,6 +52,8 @@ pub struct Record {
     pub answer: Option<String>,
     /// What that says about the address.
     pub bounce: Option<Bounce>,
+    /// It waits, and is not tried, until it is clear whether that it was called dead can be believed ([`Ledger::settle_held`]).
+    pub held: bool,
 }
 
 /// What a worker writes into the ledger in one transaction.
@@ -97,6 +109,7 @@ impl Ledger<'_> {
     pub async fn hear(&self, worker: WorkerId, wall: DateTime<Utc>) -> sqlx::Result<()> {
         let mut connection = self.writing().await?;
         self.engine.hold(&mut connection, worker.0).await?;
+        let wall = self.engine.clock(&mut connection, wall).await?;
         let mut tx = self.begin(&mut connection).await?;
         sqlx::query(
             "INSERT INTO worker (id, heard_at) VALUES ($1, $2)
@@ -122,6 +135,7 @@ impl Ledger<'_> {
         wall: DateTime<Utc>,
     ) -> sqlx::Result<Inherited> {
         let mut connection = self.writing().await?;
+        let heard = self.engine.clock(&mut connection, wall).await?;
         let mut tx = self.begin(&mut connection).await?;
         let sql = format!(
             "DELETE FROM worker WHERE id <> $1 AND ($2 = 1 OR heard_at < $3 OR heard_at > $4 OR {})",
@@ -130,10 +144,17 @@ impl Ledger<'_> {
         sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(worker.0)
             .bind(i64::from(alone))
-            .bind((wall - LEASE).timestamp())
-            .bind((wall + LEASE).timestamp())
+            .bind((heard - LEASE).timestamp())
+            .bind((heard + LEASE).timestamp())
             .execute(&mut *tx)
             .await?;
+        // What is due in the far future was put off by a clock that was ahead.
+        sqlx::query(
+            "UPDATE delivery SET due_at = 0 WHERE state IN ('pending', 'deferred') AND due_at > $1",
+        )
+        .bind((wall + LONGEST_PAUSE).timestamp())
+        .execute(&mut *tx)
+        .await?;
         // A lease without a worker: its own row is gone now, or it was made before there were any.
         let dead =
             "state = 'leased' AND NOT EXISTS (SELECT 1 FROM worker w WHERE w.id = delivery.worker)";
@@ -203,7 +224,7 @@ impl Ledger<'_> {
     pub async fn count_due(&self, wall: DateTime<Utc>) -> sqlx::Result<u64> {
         let mut connection = self.reading().await?;
         let count: i64 = sqlx::query_scalar(
-            "SELECT COUNT(*) FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1",
+            "SELECT COUNT(*) FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1 AND held = 0",
         )
         .bind(wall.timestamp())
         .fetch_one(&mut *connection)
@@ -264,7 +285,7 @@ impl Ledger<'_> {
     ) -> anyhow::Result<Option<Vec<Delivery>>> {
         let sql = format!(
             "UPDATE delivery SET state = 'leased', attempts = attempts + 1, begun = 0, worker = $3 WHERE id IN
-                (SELECT id FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1
+                (SELECT id FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1 AND held = 0
                  ORDER BY due_at, id LIMIT $2 {})
              RETURNING id",
             self.engine.dialect.skip_locked
@@ -284,9 +305,25 @@ impl Ledger<'_> {
             .collect::<sqlx::Result<_>>()?;
         let ids = super::array(ids);
         let leased = "CAST(r.value->>'v' AS BIGINT) FROM {rows}";
+        // Nobody wants three digests at once because the mail server was away for three days: the news of the old ones go with the
+        // newest.
+        let sql = self.with_rows(&format!(
+            "UPDATE delivery SET state = 'failed', ended_at = $2, worker = NULL, answer = 'its news go with a later edition'
+             WHERE id IN (SELECT {leased}) AND planned_at < $3 AND EXISTS (
+                SELECT 1 FROM edition e JOIN edition n ON n.newsletter = e.newsletter AND n.cadence = e.cadence AND n.slot > e.slot
+                JOIN delivery d ON d.edition = n.id AND d.subscriber = delivery.subscriber
+                WHERE e.id = delivery.edition AND e.cadence <> 'followed' AND n.state = 'published'
+                AND d.state IN ('pending', 'deferred', 'leased') AND d.begun = 0 AND d.held = 0)"
+        ));
+        sqlx::query(sql)
+            .bind(&ids)
+            .bind(wall.timestamp())
+            .bind((wall - OLD).timestamp())
+            .execute(&mut *tx)
+            .await?;
         let sql = self.with_rows(&format!(
             "UPDATE delivery SET state = 'cancelled', ended_at = $2, worker = NULL
-             WHERE id IN (SELECT {leased}) AND NOT ({WELCOME} AND {FOLLOWS})"
+             WHERE id IN (SELECT {leased}) AND state = 'leased' AND NOT ({WELCOME} AND {FOLLOWS})"
         ));
         sqlx::query(sql)
             .bind(&ids)
@@ -307,12 +344,13 @@ impl Ledger<'_> {
                 .insert(topic);
         }
         let sql = self.with_rows(&format!(
-            "SELECT d.id, d.edition, d.attempts, d.planned_at, d.subscriber, s.token, s.address, s.name, s.language, s.length
+            "SELECT d.id, d.edition, d.attempts, d.tried_at, d.subscriber, s.token, s.address, s.name, s.language, s.length
              FROM delivery d JOIN subscriber s ON s.id = d.subscriber
              WHERE d.state = 'leased' AND d.id IN (SELECT {leased}) ORDER BY d.id"
         ));
         let rows = sqlx::query(sql).bind(&ids).fetch_all(&mut *tx).await?;
         let mut follows = self.follows_of(&mut *tx, &ids).await?;
+        let mut missed = self.missed_of(&mut *tx, &ids, wall).await?;
         let mut delivery = |row: &AnyRow| {
             let chosen: Option<String> = row.try_get("language")?;
             anyhow::Ok(Delivery {
@@ -334,7 +372,8 @@ impl Ledger<'_> {
                 },
                 follows: follows.remove(&row.try_get("id")?).unwrap_or_default(),
                 attempts: row.try_get("attempts")?,
-                planned_at: super::time(row, "planned_at")?,
+                tried_at: super::optional_time(row, "tried_at")?,
+                missed: missed.remove(&row.try_get("id")?).unwrap_or_default(),
             })
         };
         let mut deliveries = Vec::with_capacity(rows.len());
@@ -357,6 +396,40 @@ impl Ledger<'_> {
         Ok(Some(deliveries))
     }
 
+    /// Which editions the subscribers of deliveries have missed, by the delivery that their news go with: deliveries of its cadence before it
+    /// that have failed since the last one that was sent. Latest first.
+    async fn missed_of(
+        &self,
+        tx: &mut AnyConnection,
+        ids: &str,
+        wall: DateTime<Utc>,
+    ) -> sqlx::Result<HashMap<i64, Vec<EditionId>>> {
+        let sql = self.with_rows(
+            "SELECT d.id, m.edition FROM delivery d
+             JOIN delivery m ON m.subscriber = d.subscriber AND m.state = 'failed' AND m.planned_at > $2
+             JOIN edition e ON e.id = d.edition JOIN edition o ON o.id = m.edition
+             WHERE d.id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows}) AND e.cadence <> 'followed'
+             AND o.newsletter = e.newsletter AND o.cadence = e.cadence AND o.slot < e.slot
+             AND NOT EXISTS (SELECT 1 FROM bounce b WHERE b.subscriber = m.subscriber AND b.edition = m.edition AND b.kind = 'hard')
+             AND NOT EXISTS (SELECT 1 FROM edition n JOIN delivery s ON s.edition = n.id AND s.subscriber = d.subscriber
+                             WHERE n.newsletter = e.newsletter AND n.cadence = e.cadence AND n.slot > o.slot AND s.state = 'sent')
+             ORDER BY d.id, o.slot DESC",
+        );
+        let rows = sqlx::query(sql)
+            .bind(ids)
+            .bind((wall - MISSED).timestamp())
+            .fetch_all(tx)
+            .await?;
+        let mut missed: HashMap<i64, Vec<EditionId>> = HashMap::new();
+        for row in &rows {
+            let of = missed.entry(row.try_get("id")?).or_default();
+            if of.len() < MOST_MISSED {
+                of.push(EditionId(row.try_get("edition")?));
+            }
+        }
+        Ok(missed)
+    }
+
     /// Writes a step of `worker`; on the disk when it returns. Nothing is sent that was not begun.
     ///
     /// Writing it twice is as good as once: the answer to the first may have been lost.
@@ -370,6 +443,7 @@ impl Ledger<'_> {
         &self,
         worker: WorkerId,
         step: &Step,
+        policy: BouncePolicy,
         wall: DateTime<Utc>,
     ) -> sqlx::Result<HashSet<DeliveryId>> {
         let mut connection = self.writing().await?;
@@ -381,8 +455,8 @@ impl Ledger<'_> {
         let mut tx = self.begin(&mut connection).await?;
         if !step.withdraw.is_empty() {
             let sql = self.with_rows(
-                "UPDATE delivery SET begun = 0 WHERE worker = $2 AND state = 'leased'
-                 AND id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows})",
+                "UPDATE delivery SET begun = 0, tried_at = CASE WHEN attempts > 1 THEN tried_at END
+                 WHERE worker = $2 AND state = 'leased' AND id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows})",
             );
             sqlx::query(sql)
                 .bind(super::array(step.withdraw.iter().map(|id| id.0)))
@@ -409,7 +483,7 @@ impl Ledger<'_> {
         for record in &step.records {
             if let Some(bounce) = record.bounce {
                 let detail = record.answer.as_deref();
-                self.note_bounce(&mut tx, record.id, bounce, detail, record.at)
+                self.note_bounce(&mut tx, record.id, bounce, detail, policy, record.at)
                     .await?;
             }
         }
@@ -425,7 +499,7 @@ impl Ledger<'_> {
         step: &Step,
         wall: DateTime<Utc>,
     ) -> sqlx::Result<HashSet<DeliveryId>> {
-        let record = |record: &Record| json!({ "id": record.id.0, "state": record.state.word(), "at": record.at.timestamp(), "answer": record.answer });
+        let record = |record: &Record| json!({ "id": record.id.0, "state": record.state.word(), "at": record.at.timestamp(), "answer": record.answer, "held": i64::from(record.held) });
         let begin = |id: &DeliveryId| json!({ "id": id.0, "state": "begun" });
         let records = step.records.iter().map(record);
         let rows: Vec<_> = records.chain(step.begin.iter().map(begin)).collect();
@@ -438,6 +512,8 @@ impl Ledger<'_> {
             "UPDATE delivery SET
                 state = CASE r.value->>'state' WHEN 'begun' THEN 'leased' ELSE r.value->>'state' END,
                 begun = CASE r.value->>'state' WHEN 'begun' THEN 1 ELSE 0 END,
+                tried_at = CASE r.value->>'state' WHEN 'begun' THEN COALESCE(tried_at, $3) ELSE tried_at END,
+                held = COALESCE(CAST(r.value->>'held' AS BIGINT), 0),
                 worker = CASE r.value->>'state' WHEN 'begun' THEN worker END,
                 answer = CASE r.value->>'state' WHEN 'begun' THEN answer ELSE r.value->>'answer' END,
                 due_at = CASE r.value->>'state' WHEN 'deferred' THEN CAST(r.value->>'at' AS BIGINT) ELSE due_at END,
@@ -449,6 +525,7 @@ impl Ledger<'_> {
         let written = sqlx::query(sql)
             .bind(serde_json::Value::from(rows).to_string())
             .bind(worker.0)
+            .bind(wall.timestamp())
             .fetch_all(&mut *connection)
             .await?;
         let mut begun = HashSet::new();

@@ -5,17 +5,21 @@
 //! nobody gets two of them.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::keys::fresh_number;
 use super::{Letters, Pool};
-use crate::model::{Address, CadenceId, ItemKey, Language, SubscriberId};
+use crate::model::{Address, CadenceId, ItemKey, Language, SubscriberId, UnknownPolicy};
 
 /// In what time an address gets at most one letter that anybody could have asked for.
 const ONCE_IN: TimeDelta = TimeDelta::hours(24);
 
-/// After how long a letter that could not be sent is of no use.
+/// After how long a letter that was tried and not taken is of no use. One that could not be tried, because nobody ran, is not stale.
 const STALE: TimeDelta = TimeDelta::hours(24);
+
+/// No letter is put off for longer than this.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(2);
 
 /// How old an edition may be that a newcomer gets.
 const NEWS: TimeDelta = TimeDelta::days(8);
@@ -106,41 +110,33 @@ pub struct PendingLetter {
 }
 
 impl Letters<'_> {
-    /// Plans a letter to a subscriber.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn create_letter(
-        &self,
-        kind: LetterKind,
-        subscriber: SubscriberId,
-        home: Language,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<()> {
-        let mut connection = self.writing().await?;
-        let mut tx = self.begin(&mut connection).await?;
-        if let Some(known) = self.subscriber_in(&mut tx, subscriber).await? {
-            let language = known.profile.language.unwrap_or(home);
-            let address = &known.profile.address;
-            self.plan_letter(&mut tx, kind, subscriber.0, address, language, now)
-                .await?;
-        }
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// Takes note of letters that an earlier process had begun: nobody knows whether they went out. Only for who may post.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn inherit_letters(&self, now: DateTime<Utc>) -> sqlx::Result<u64> {
+    pub async fn inherit_letters(
+        &self,
+        policy: UnknownPolicy,
+        now: DateTime<Utc>,
+    ) -> sqlx::Result<u64> {
         let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
+        let state = match policy {
+            UnknownPolicy::Once => "unknown",
+            UnknownPolicy::AtLeastOnce => "pending",
+        };
+        // What is due in the future was put off by a clock that was ahead.
+        sqlx::query("UPDATE letter SET due_at = $1 WHERE state = 'pending' AND due_at > $2")
+            .bind(now.timestamp())
+            .bind((now + LONGEST_PAUSE).timestamp())
+            .execute(&mut *tx)
+            .await?;
         let unknown = sqlx::query(
-            "UPDATE letter SET state = 'unknown', ended_at = $1,
+            "UPDATE letter SET state = $2, ended_at = $1,
                 answer = 'the program ended before the answer was on the record' WHERE state = 'begun'",
         )
         .bind(now.timestamp())
+        .bind(state)
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -160,8 +156,7 @@ impl Letters<'_> {
         let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         sqlx::query(
-            "UPDATE letter SET state = CASE attempts WHEN 0 THEN 'dropped' ELSE 'failed' END, ended_at = $1
-             WHERE state = 'pending' AND created_at < $2",
+            "UPDATE letter SET state = 'failed', ended_at = $1 WHERE state = 'pending' AND created_at < $2 AND attempts > 0",
         )
         .bind(now.timestamp())
         .bind((now - STALE).timestamp())
@@ -179,9 +174,15 @@ impl Letters<'_> {
         let mut letters = Vec::new();
         for row in &rows {
             let id: i64 = row.try_get("id")?;
-            let word: String = row.try_get("kind")?;
-            let kind = LetterKind::ALL.into_iter().find(|kind| kind.word() == word);
-            let mut kind = kind.unwrap_or(LetterKind::Confirmation);
+            let (mut kind, address) = match planned(row) {
+                Ok(planned) => planned,
+                // One that cannot be sent must not stand in the way of all others.
+                Err(error) => {
+                    tracing::warn!("The letter {id} cannot be read, and is not sent: {error:#}");
+                    record(&mut tx, id, "failed", now, now, Some("it cannot be read")).await?;
+                    continue;
+                }
+            };
             let subscribed: Option<String> = row.try_get("subscribed")?;
             let (about, mut follow) = (row.try_get("about")?, None);
             let is_subscribed = subscribed.as_deref() == Some("confirmed");
@@ -207,7 +208,7 @@ impl Letters<'_> {
                  AND NOT ($4 = 1 AND (
                     EXISTS (SELECT 1 FROM letter o WHERE o.mailbox = letter.mailbox AND o.id <> letter.id
                             AND o.kind IN ('confirmation', 'known', 'move')
-                            AND o.state IN ('begun', 'sent', 'unknown') AND o.ended_at > $5
+                            AND o.state IN ('begun', 'sent', 'unknown') AND o.ended_at > $5 AND o.ended_at < $6
                             AND NOT EXISTS (SELECT 1 FROM signup g WHERE g.id = o.about AND g.confirmed_at IS NOT NULL)
                             AND NOT EXISTS (SELECT 1 FROM address_change g WHERE g.id = o.about AND g.confirmed_at IS NOT NULL))
                     OR EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = letter.address_key AND x.reason = 'complaint')))",
@@ -217,6 +218,7 @@ impl Letters<'_> {
             .bind(now.timestamp())
             .bind(i64::from(kind.is_unasked()))
             .bind((now - ONCE_IN).timestamp())
+            .bind((now + ONCE_IN).timestamp())
             .execute(&mut *tx)
             .await?;
             if begun.rows_affected() == 0 {
@@ -227,7 +229,7 @@ impl Letters<'_> {
                 id,
                 kind,
                 about,
-                address: Address::parse(&row.try_get::<String, _>("address")?)?,
+                address,
                 subscriber: row
                     .try_get::<Option<i64>, _>("subscriber")?
                     .map(SubscriberId),
@@ -318,6 +320,14 @@ pub(super) async fn plan_latest(
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// What a letter is for, and where it goes.
+fn planned(row: &AnyRow) -> anyhow::Result<(LetterKind, Address)> {
+    let word: String = row.try_get("kind")?;
+    let kind = LetterKind::ALL.into_iter().find(|kind| kind.word() == word);
+    let address = Address::parse(&row.try_get::<String, _>("address")?)?;
+    Ok((super::known(kind, "kind", word)?, address))
 }
 
 async fn record(

@@ -46,13 +46,12 @@ impl Items<'_> {
         .bind(span.until.timestamp())
         .fetch_all(&mut *connection)
         .await?;
-        let mailed = rows.iter().map(|row| {
-            Ok(Mailed {
+        Ok(super::readable(&rows, "item", "key", |row| {
+            Ok::<_, sqlx::Error>(Mailed {
                 item: item(row)?,
                 at: time(row, "shown")?,
             })
-        });
-        mailed.collect()
+        }))
     }
 
     /// The latest items that arrived before `until` and whose feeds count comments, earliest first.

@@ -68,6 +68,7 @@ use engine::{DECIDING, POSTING};
 use pool::Pool;
 
 pub use archive::{EditionLine, Found, Indexed, StoryLine};
+pub use bounces::{Reported, Settled};
 pub use copy::Copied;
 pub use deliveries::{Counts, DeliveryDetail, EditionSummary};
 pub use editions::{EditionState, Published};
@@ -148,6 +149,11 @@ impl Store {
         self.pool.engine.dialect.embedded
     }
 
+    /// Whether it is the one at `url`.
+    pub fn is_at(&self, url: &StoreUrl) -> bool {
+        self.pool.engine.is_at(url)
+    }
+
     /// Whether there was no store before this one was opened.
     pub fn is_new(&self) -> bool {
         self.is_new
@@ -201,11 +207,39 @@ fn array<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> String {
 }
 
 fn time(row: &AnyRow, column: &str) -> sqlx::Result<DateTime<Utc>> {
-    Ok(DateTime::from_timestamp(row.try_get(column)?, 0).unwrap_or_default())
+    let seconds = row.try_get(column)?;
+    known(DateTime::from_timestamp(seconds, 0), column, seconds)
 }
 
 fn length(row: &AnyRow) -> sqlx::Result<Length> {
-    Ok(Length::from_word(row.try_get("length")?).unwrap_or_default())
+    let word = row.try_get("length")?;
+    known(Length::from_word(word), "length", word)
+}
+
+/// What was read of `column`; an error where the store has a `value` there that means nothing.
+fn known<T>(read: Option<T>, column: &str, value: impl std::fmt::Display) -> sqlx::Result<T> {
+    read.ok_or_else(|| sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: format!("there is no “{value}”").into(),
+    })
+}
+
+/// Those of `rows` that can be read. One that cannot costs itself: it is named by `key`, a column of texts, and left out.
+fn readable<T, E: std::fmt::Display>(
+    rows: &[AnyRow],
+    what: &str,
+    key: &str,
+    read: impl Fn(&AnyRow) -> Result<T, E>,
+) -> Vec<T> {
+    let read = |row| match read(row) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let key: String = row.try_get(key).unwrap_or_default();
+            tracing::warn!("The {what} {key} cannot be read, and is left out: {error}");
+            None
+        }
+    };
+    rows.iter().filter_map(read).collect()
 }
 
 fn optional_time(row: &AnyRow, column: &str) -> sqlx::Result<Option<DateTime<Utc>>> {

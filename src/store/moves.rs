@@ -31,7 +31,7 @@ impl Subscribers<'_> {
         let planned = sqlx::query(
             "INSERT INTO address_change (id, subscriber, address, address_key, ip, requested_at)
              SELECT $8, $1, $2, $3, $4, $5 WHERE
-                (SELECT COUNT(*) FROM address_change WHERE subscriber = $1 AND requested_at > $6) < $7",
+                (SELECT COUNT(*) FROM address_change WHERE subscriber = $1 AND requested_at > $6 AND requested_at < $9) < $7",
         )
         .bind(subscriber.0)
         .bind(address.as_str())
@@ -41,6 +41,7 @@ impl Subscribers<'_> {
         .bind((now - ADDRESS_SPAN).timestamp())
         .bind(PER_ADDRESS)
         .bind(id)
+        .bind((now + ADDRESS_SPAN).timestamp())
         .execute(&mut *tx)
         .await?;
         if planned.rows_affected() > 0 {

@@ -141,19 +141,21 @@ impl Subscribers<'_> {
         let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let count = "SELECT COUNT(*) FROM signup WHERE";
-        let sql = format!("{count} network = $1 AND requested_at > $2");
+        let sql = format!("{count} network = $1 AND requested_at > $2 AND requested_at < $3");
         let from_there: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(&network)
             .bind((now - NETWORK_SPAN).timestamp())
+            .bind((now + NETWORK_SPAN).timestamp())
             .fetch_one(&mut *tx)
             .await?;
         if from_there >= i64::from(per_network) {
             return Ok(false);
         }
-        let sql = format!("{count} mailbox = $1 AND requested_at > $2");
+        let sql = format!("{count} mailbox = $1 AND requested_at > $2 AND requested_at < $3");
         let of_it: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
             .bind(signup.address.mailbox())
             .bind((now - ADDRESS_SPAN).timestamp())
+            .bind((now + ADDRESS_SPAN).timestamp())
             .fetch_one(&mut *tx)
             .await?;
         if of_it >= PER_ADDRESS {

@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::{Pool, Subscribers, array, optional_time, time};
+use super::{LetterKind, Pool, Subscribers, array, optional_time, time};
 use crate::model::{
     Address, CadenceId, Consent, ConsentEvent, Language, NewSubscriber, Subscriber, SubscriberId,
     SubscriberState, TopicId,
@@ -183,6 +183,34 @@ impl Subscribers<'_> {
         let left = self.leave(&mut tx, who, form, at).await?;
         tx.commit().await?;
         Ok(left)
+    }
+
+    /// Unsubscribes somebody who has written a mail, and plans the goodbye in `home` or their own language, where there is one. Returns whether
+    /// they had not left before.
+    ///
+    /// # Errors
+    /// When the database fails; nobody has left then.
+    pub async fn unsubscribe_by_mail(
+        &self,
+        who: SubscriberId,
+        goodbye: Option<Language>,
+        at: DateTime<Utc>,
+    ) -> anyhow::Result<bool> {
+        let mut connection = self.writing().await?;
+        let mut tx = self.begin(&mut connection).await?;
+        let left = self.leave(&mut tx, &[(who, None)], "mail", at).await?;
+        let has_left = !left.is_empty();
+        if has_left
+            && let Some(home) = goodbye
+            && let Some(known) = self.subscriber_in(&mut tx, who).await?
+        {
+            let language = known.profile.language.unwrap_or(home);
+            let (kind, address) = (LetterKind::Goodbye, &known.profile.address);
+            self.plan_letter(&mut tx, kind, who.0, address, language, at)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(has_left)
     }
 
     /// Those of `addresses` that are known, by the addresses' keys.
@@ -360,7 +388,7 @@ pub(super) fn subscribers(
                 language: language.and_then(|tag| Language::from_tag(&tag)),
                 topics: topics.remove(&id).unwrap_or_default(),
             },
-            state: SubscriberState::from_word(&state).unwrap_or(SubscriberState::Pending),
+            state: super::known(SubscriberState::from_word(&state), "state", &state)?,
             created_at: time(row, "created_at")?,
             confirmed_at: optional_time(row, "confirmed_at")?,
             length: super::length(row)?,

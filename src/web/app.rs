@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use super::door::Door;
+use super::health::Health;
 use super::metrics::Metrics;
 use super::options::ServeOptions;
 use crate::config::Config;
@@ -47,6 +48,8 @@ pub struct App {
     pub letters: Arc<Notify>,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
+    /// What does not work.
+    pub health: Arc<Health>,
     pub(super) door: Door,
 }
 
@@ -69,7 +72,17 @@ impl App {
             clock,
             letters: Arc::default(),
             metrics: Arc::default(),
+            health: Arc::default(),
             door,
+        }
+    }
+
+    /// These pages, whose work is told of in `health` and counted in `metrics`, which others have used before.
+    pub fn sharing(self, health: Arc<Health>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            health,
+            metrics,
+            ..self
         }
     }
 
@@ -88,8 +101,8 @@ impl App {
         self.page(&format!("{path}/{}", self.tokens.seal(purpose, who.0)))
     }
 
-    /// Lets somebody go, on record when this returns.
-    pub(super) async fn let_go(&self, who: SubscriberId, ip: IpAddr) -> anyhow::Result<()> {
+    /// Lets somebody go, on record when this returns. Returns whether they had been there.
+    pub(super) async fn let_go(&self, who: SubscriberId, ip: IpAddr) -> anyhow::Result<bool> {
         Ok(self.door.leave(who, ip).await?)
     }
 }

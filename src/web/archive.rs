@@ -390,7 +390,17 @@ pub(super) async fn alike(app: &App, story: &StoryLine) -> anyhow::Result<Vec<St
     let Some(query) = reader.archive().find_story_query(&story.key).await? else {
         return Ok(Vec::new());
     };
-    let query: Query = serde_json::from_str(&query)?;
+    let query: Query = match serde_json::from_str(&query) {
+        Ok(query) => query,
+        // The page is as good without.
+        Err(error) => {
+            tracing::warn!(
+                "What is like {} cannot be read: {error}",
+                story.key.as_str()
+            );
+            return Ok(Vec::new());
+        }
+    };
     let terms = rank::plain_terms(query.heaviest(TERMS));
     Ok(reader
         .archive()

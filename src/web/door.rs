@@ -1,6 +1,7 @@
 //! The way out. Whoever leaves waits until it is on the disk; all who leave in the same moment go into one transaction, so that a
 //! whole list of one-click requests is no more than a few of them a second.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ const TRIES: u32 = 270;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Somebody who leaves, and who wants to know when they have.
-type Leaver = (SubscriberId, IpAddr, oneshot::Sender<bool>);
+type Leaver = (SubscriberId, IpAddr, oneshot::Sender<Option<bool>>);
 
 /// The store does not take it that somebody leaves.
 #[derive(Debug, thiserror::Error)]
@@ -38,15 +39,14 @@ impl Door {
         Self(queue)
     }
 
-    /// Lets somebody go.
+    /// Lets somebody go. Returns whether they had been there.
     ///
     /// # Errors
     /// When the store does not take it for so long that nobody waits: they have to ask again.
-    pub(super) async fn leave(&self, who: SubscriberId, ip: IpAddr) -> Result<(), Shut> {
+    pub(super) async fn leave(&self, who: SubscriberId, ip: IpAddr) -> Result<bool, Shut> {
         let (done, gone) = oneshot::channel();
         self.0.send((who, ip, done)).await.map_err(|_| Shut)?;
-        let gone = gone.await.unwrap_or(false);
-        gone.then_some(()).ok_or(Shut)
+        gone.await.ok().flatten().ok_or(Shut)
     }
 }
 
@@ -58,15 +58,15 @@ async fn attend(
     let mut batch = Vec::with_capacity(BATCH);
     while leavers.recv_many(&mut batch, BATCH).await > 0 {
         let who: Vec<_> = batch.iter().map(|(who, ip, _)| (*who, Some(*ip))).collect();
-        let mut gone = false;
+        let mut gone = None;
         for attempt in 0..MOMENTS + TRIES {
             match store
                 .subscribers()
                 .unsubscribe_all(&who, "one-click", wall())
                 .await
             {
-                Ok(_) => {
-                    gone = true;
+                Ok(left) => {
+                    gone = Some(left.into_iter().collect::<HashSet<_>>());
                     break;
                 }
                 Err(error) => {
@@ -85,9 +85,9 @@ async fn attend(
                 }
             }
         }
-        for (_, _, done) in batch.drain(..) {
+        for (who, _, done) in batch.drain(..) {
             // Who has hung up has left all the same.
-            let _ = done.send(gone);
+            let _ = done.send(gone.as_mut().map(|gone| gone.remove(&who)));
         }
     }
 }

@@ -272,10 +272,16 @@ pub(super) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// The store answers.
+/// The store answers, and all work goes on.
 pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     match app.store.ping().await {
-        Ok(()) => "ready\n".into_response(),
+        Ok(()) => match app.health.trouble() {
+            trouble if trouble.is_empty() => "ready\n".into_response(),
+            trouble => {
+                let lines = trouble.join("\n") + "\n";
+                (StatusCode::SERVICE_UNAVAILABLE, lines).into_response()
+            }
+        },
         Err(error) => {
             tracing::warn!("The store does not answer: {error}");
             (

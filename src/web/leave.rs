@@ -39,8 +39,9 @@ pub(super) async fn leave(
 ) -> Answer {
     let who = app.subscriber(Purpose::Unsubscribe, &token);
     if let Some(who) = who {
-        app.let_go(who, ask.ip).await?;
-        app.metrics.note(Event::Left);
+        if app.let_go(who, ask.ip).await? {
+            app.metrics.note(Event::Left);
+        }
     }
     let words = words(ask.language);
     let undo = app.personal("undo", Purpose::Undo, who.unwrap_or(NOBODY));

@@ -7,7 +7,7 @@
 //! | `app`, `frame`, `form` | what the handlers share; what every page has; what forms ask and say |
 //! | `subscribe`, `confirm`, `leave`, `preferences`, `follow` | pages that change something, by POST only |
 //! | `archive`, `feeds` | pages that show something |
-//! | `door`, `post`, `metrics` | people who leave, in batches; letters; numbers for the operator |
+//! | `door`, `post`, `metrics`, `health` | people who leave, in batches; letters; numbers for the operator, and what does not work |
 //!
 //! # What holds for all of them
 //!
@@ -26,6 +26,7 @@ mod follow;
 mod form;
 mod frame;
 mod guard;
+mod health;
 mod leave;
 mod metrics;
 mod options;
@@ -40,10 +41,11 @@ use axum::Router;
 use axum::routing::{get, post};
 
 pub use app::{App, Clock};
+pub use health::Health;
 pub use metrics::Metrics;
 pub use options::{Access, ServeOptions, Welcome};
 pub use post::{Post, deliver_letters};
-pub use server::{listen, listen_for_metrics, serve, serve_metrics};
+pub use server::{listen, listen_for_metrics, metrics_router, serve};
 
 /// All pages.
 pub fn router(app: Arc<App>) -> Router {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::app::App;
 use crate::deliver::{Mailer, Recipient, Sender};
-use crate::model::{Letter, Outcome, Purpose};
+use crate::model::{Letter, Outcome, Purpose, UnknownPolicy};
 use crate::render::letter;
 use crate::schedule;
 use crate::store::{LetterKind, LetterState, PendingLetter};
@@ -29,6 +29,9 @@ const KEPT: TimeDelta = TimeDelta::hours(24);
 /// How long after the first, second, … try the next one comes, in minutes; the last one repeats.
 const RETRY_MINUTES: [i64; 4] = [1, 5, 15, 60];
 
+/// What health calls the store of the letters.
+const STORE: &str = "letters' store";
+
 /// What letters go out by.
 pub struct Post {
     /// The pages that they lead to.
@@ -37,8 +40,8 @@ pub struct Post {
     pub mailer: Arc<Mailer>,
     /// What all mail has in common.
     pub sender: Arc<Sender>,
-    /// Whether no other process on this machine sends letters from the same file.
-    pub may_post: bool,
+    /// Asks whether no other process on this machine sends letters from the same file.
+    pub may_post: Box<dyn Fn() -> anyhow::Result<bool> + Send + Sync>,
 }
 
 /// Sends letters until it is told to stop.
@@ -48,9 +51,11 @@ pub async fn deliver_letters(post: Arc<Post>, mut stop: watch::Receiver<bool>) {
     let mut purge = tokio::time::interval(PURGE_EVERY);
     loop {
         match pass(&post, &mut is_ours, &stop).await {
-            Ok(()) => {}
+            Ok(()) => app.health.is_up(STORE),
             Err(error) => {
-                tracing::error!("Letters could not be sent: {error:#}");
+                let said = crate::store::describe(&error);
+                tracing::error!("Letters could not be sent: {said}");
+                app.health.is_down(STORE, said);
                 // Another connection may have the right by now.
                 is_ours = false;
                 let _ = app.store.reconnect().await;
@@ -79,12 +84,15 @@ async fn pass(
 ) -> anyhow::Result<()> {
     let store = &post.app.store;
     if !*is_ours {
-        if !post.may_post || !store.ask_to_post().await? {
+        if !(post.may_post)()? || !store.ask_to_post().await? {
             return Ok(());
         }
         store
             .letters()
-            .inherit_letters((post.app.clock.wall)())
+            .inherit_letters(
+                post.mailer.unknown(UnknownPolicy::Once),
+                (post.app.clock.wall)(),
+            )
             .await?;
         *is_ours = true;
     }

@@ -61,13 +61,13 @@ pub async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     }
 }
 
-/// Serves `router` until it is told to stop; then those are answered who have asked.
+/// Serves what `routers` shows at a time until it is told to stop; then those are answered who have asked.
 ///
 /// # Errors
 /// None: a connection that fails is the trouble of whoever had it.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    routers: watch::Receiver<Router>,
     mut stop: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
@@ -96,10 +96,11 @@ pub async fn serve(
             }
         };
         let _ = stream.set_nodelay(true);
-        let router = router.clone();
+        let routers = routers.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            let answer = router.clone().oneshot(request.map(Body::new));
+            let router = routers.borrow().clone();
+            let answer = router.oneshot(request.map(Body::new));
             async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
         });
         // Whoever does not read what they asked for is hung up on.
@@ -129,19 +130,11 @@ pub async fn listen_for_metrics(address: SocketAddr) -> anyhow::Result<TcpListen
         .with_context(|| format!("listening on {address} for metrics (serve.metrics)"))
 }
 
-/// Serves metrics until it is told to stop.
-///
-/// # Errors
-/// As [`serve`].
-pub async fn serve_metrics(
-    app: Arc<App>,
-    listener: TcpListener,
-    stop: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    let router = Router::new()
+/// The one page with metrics.
+pub fn metrics_router(app: Arc<App>) -> Router {
+    Router::new()
         .route("/metrics", get(metrics))
-        .with_state(app);
-    serve(listener, router, stop).await
+        .with_state(app)
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Response {

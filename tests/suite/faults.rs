@@ -634,7 +634,45 @@ fn a_server_that_calls_the_whole_list_dead_is_not_believed() {
         .collect();
     let project = project(&server, None, "", &addresses);
     let ran = project.run(&["send"]).expect(3);
-    assert!(ran.stderr.contains("too many to be true"), "{}", ran.stderr);
+    assert!(
+        ran.stderr
+            .contains("100 addresses were refused as if they did not exist"),
+        "{}",
+        ran.stderr
+    );
     let suppressed = project.run(&["subscribers", "suppressed", "--json"]).json();
-    assert_eq!(suppressed.as_array().unwrap().len(), 20);
+    assert_eq!(suppressed.as_array().unwrap().len(), 0);
+    assert_eq!(Ledger::of(&project).count("deferred"), 100);
+    // They wait until somebody has looked.
+    project.run(&["send"]).expect(3);
+    assert_eq!(Ledger::of(&project).count("deferred"), 100);
+}
+
+#[test]
+fn a_short_list_survives_a_server_that_calls_it_dead_and_is_resumed() {
+    let addresses: Vec<String> = (0..10)
+        .map(|n| format!("refused-{n}@d{n}.example"))
+        .collect();
+    let server = Smtp::start(Manners::default());
+    let project = project(&server, None, "", &addresses);
+    let told = project.run(&["send"]).expect(3).stderr;
+    let resume = told.split("Once this is fixed: tidings ").nth(1).unwrap();
+    let resume: Vec<&str> = resume.lines().next().unwrap().split(' ').collect();
+    let resumed = project.run(&resume).expect(0).stdout;
+    assert!(
+        resumed.starts_with("10 deliveries are due now"),
+        "{resumed}"
+    );
+}
+
+#[test]
+fn one_dead_address_of_ten_is_believed_at_once() {
+    let mut addresses: Vec<String> = (0..9).map(|n| format!("reader-{n}@d{n}.example")).collect();
+    addresses.push("refused-1@d9.example".into());
+    let server = Smtp::start(Manners::default());
+    let project = project(&server, None, "", &addresses);
+    let told = project.run(&["send"]).expect(3).stderr;
+    assert!(told.contains("1 address does not exist"), "{told}");
+    let suppressed = project.run(&["subscribers", "suppressed", "--json"]).json();
+    assert_eq!(suppressed.as_array().unwrap().len(), 1);
 }

@@ -48,11 +48,11 @@ pub(super) async fn compose(
     let (topics, options) = (config.topics.clone(), config.rank.clone());
     // Work for a thread of its own, so that an interrupt is heard meanwhile.
     let composing = tokio::task::spawn_blocking(move || {
-        let news = news_of(followed, &items, &memory.vocabulary, &options.languages)?;
+        let news = news_of(followed, &items, &memory.vocabulary, &options.languages);
         let composition = rank::compose(items, &memory, &topics, window, &options);
-        anyhow::Ok((composition, news))
+        (composition, news)
     });
-    let (composition, followed) = composing.await.context("ranking the items")??;
+    let (composition, followed) = composing.await.context("ranking the items")?;
     let mut edition = Edition {
         sections: composition.sections,
         followed,
@@ -111,7 +111,7 @@ pub(super) async fn compose_at_once(
     let languages = config.rank.languages.clone();
     let looking =
         tokio::task::spawn_blocking(move || news_of(followed, &items, &vocabulary, &languages));
-    let followed = looking.await.context("looking for news")??;
+    let followed = looking.await.context("looking for news")?;
     Ok((!followed.is_empty()).then(|| Edition {
         followed,
         covers: Some(coverage.up_to),
@@ -125,11 +125,23 @@ fn news_of(
     items: &[Item],
     vocabulary: &Vocabulary,
     languages: &[Tongue],
-) -> anyhow::Result<Vec<Followed>> {
-    let queries = followed
-        .iter()
-        .map(|story| serde_json::from_str(&story.query).context("reading what is followed"));
-    let queries = queries.collect::<anyhow::Result<Vec<Query>>>()?;
+) -> Vec<Followed> {
+    let mut readable = Vec::with_capacity(followed.len());
+    let mut queries: Vec<Query> = Vec::with_capacity(followed.len());
+    for story in followed {
+        match serde_json::from_str(&story.query) {
+            Ok(query) => {
+                queries.push(query);
+                readable.push(story);
+            }
+            // Those who follow it get no news of it; all others do.
+            Err(error) => tracing::warn!(
+                "What is followed as {} cannot be read, and is left out: {error}",
+                story.key.as_str()
+            ),
+        }
+    }
+    let followed = readable;
     let news = rank::news(items, &queries, vocabulary, languages);
     let told = followed.into_iter().zip(news).map(|(story, mut news)| {
         // The story itself, as it was known by then, is no news.
@@ -140,7 +152,7 @@ fn news_of(
             news,
         }
     });
-    Ok(told.filter(|followed| !followed.news.is_empty()).collect())
+    told.filter(|followed| !followed.news.is_empty()).collect()
 }
 
 /// How many editions are put into the archive at a time.

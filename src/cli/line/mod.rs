@@ -25,6 +25,12 @@ pub(super) use extras::Extras;
 use reading::learn_vocabulary;
 pub(super) use reading::{collect_into, save};
 
+/// Is called whenever the work has got on.
+pub(super) type Progress<'p> = &'p (dyn Fn() + Sync);
+
+/// Nobody waits for it.
+pub(super) const UNWATCHED: Progress<'static> = &|| {};
+
 /// The real time. Only the command line asks for it; all else is told.
 pub(super) fn wall() -> DateTime<Utc> {
     Utc::now()
@@ -39,15 +45,16 @@ pub(super) async fn pass(
     now: DateTime<Utc>,
     decides: bool,
     stop: watch::Receiver<bool>,
+    progress: Progress<'_>,
 ) -> anyhow::Result<RunReport> {
     let mut report = RunReport::new(now);
     if decides {
-        decide(config, store, now, stop.clone(), &mut report).await?;
+        decide(config, store, now, stop.clone(), progress, &mut report).await?;
         if report.stopped {
             return Ok(report);
         }
     }
-    report.delivery = send_due(config, store, way, stop).await?;
+    report.delivery = send_due(config, store, way, stop, progress).await?;
     report.stopped |= report
         .delivery
         .as_ref()
@@ -64,6 +71,7 @@ async fn decide(
     store: &Store,
     now: DateTime<Utc>,
     mut stop: watch::Receiver<bool>,
+    progress: Progress<'_>,
     report: &mut RunReport,
 ) -> anyhow::Result<()> {
     store
@@ -71,7 +79,7 @@ async fn decide(
         .sync_configured(&config.subscribers, wall())
         .await?;
 
-    let collecting = collect_into(config, store, &config.collect, now, stop.clone());
+    let collecting = collect_into(config, store, &config.collect, now, stop.clone(), progress);
     let Some(collected) = collecting.await? else {
         report.stopped = true;
         return Ok(());
@@ -197,6 +205,7 @@ pub(super) async fn send_due(
     store: &Arc<Store>,
     way: &WayOut,
     stop: watch::Receiver<bool>,
+    progress: Progress<'_>,
 ) -> anyhow::Result<Option<Delivered>> {
     let due = store.ledger().count_due(wall()).await? + store.ledger().count_leased().await?;
     if due == 0 {
@@ -210,7 +219,8 @@ pub(super) async fn send_due(
         sender: way.sender.clone(),
         domains: config.delivery.domains.clone(),
         retry_for: config.delivery.retry_for,
-        unknown: config.delivery.unknown,
+        unknown: way.mailer.unknown(config.delivery.unknown),
+        suppress: config.delivery.suppress,
         alone: store.is_embedded(),
         render: move |edition: &Edition, audience: &Audience| {
             let digest = render::digest(&newsletter, &theme, edition, audience)?;
@@ -222,7 +232,11 @@ pub(super) async fn send_due(
         wall,
         stop,
     };
-    let delivered = deliver::deliver(job, |ended| bar.inc(ended)).await;
+    let delivered = deliver::deliver(job, |ended| {
+        bar.inc(ended);
+        progress();
+    });
+    let delivered = delivered.await;
     bar.finish_and_clear();
     delivered.map(Some)
 }

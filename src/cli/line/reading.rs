@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, watch};
 
-use super::wall;
+use super::{Progress, wall};
 use crate::cli::report::CollectReport;
 use crate::cli::terminal::bar;
 use crate::collect::{FetchOptions, Outcome, Visit};
@@ -24,6 +24,7 @@ pub(in crate::cli) async fn collect_into(
     options: &FetchOptions,
     now: DateTime<Utc>,
     mut stop: watch::Receiver<bool>,
+    progress: Progress<'_>,
 ) -> anyhow::Result<Option<CollectReport>> {
     let states = store.items().list_fetch_states().await?;
     let mut report = CollectReport::new(config.feeds.len());
@@ -35,6 +36,7 @@ pub(in crate::cli) async fn collect_into(
         let (mut batch, mut size) = (Vec::new(), 0);
         while let Some(visit) = visits.recv().await {
             bar.inc(1);
+            progress();
             let feed = &config.feeds[visit.place];
             report.note(feed, states.get(&feed.key), &visit, now);
             size += visit.items().len();

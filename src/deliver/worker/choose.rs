@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 
 use super::super::throttle::Gate;
-use super::record::is_expired;
 use super::{Run, SessionHandle, depth};
-use crate::model::{Delivery, Outcome, Refusal};
+use crate::model::Delivery;
 
 /// How many deliveries to one domain wait here for their turn; more go back into the queue until it comes.
 const WAITING: usize = 100;
@@ -26,13 +25,6 @@ impl Run {
             let Some(delivery) = self.ready.pop_front() else {
                 break;
             };
-            if is_expired(&delivery, self.clock.at(now), self.retry_for) {
-                let outcome = Outcome::Rejected(Refusal::of_ours(
-                    "its time had passed before it could be sent (`delivery.retry_for`)",
-                ));
-                self.record(&delivery, outcome, None);
-                continue;
-            }
             let domain = delivery.address.domain().to_owned();
             match self.throttle.gate(&domain, now) {
                 Gate::Open => {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::model::EditionId;
+
 /// What came of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Delivered {
@@ -21,8 +23,11 @@ pub struct Delivered {
     pub sender_fault: u64,
     /// Addresses that are not mailed any more, because they do not exist.
     pub dead: u64,
-    /// Refusals that say so too, of which there are too many to be believed: nothing was concluded from them.
+    /// Addresses that are said not to exist either, of which there are too many to be believed: nothing was concluded, and what goes
+    /// to them waits.
     pub doubtful: u64,
+    /// Whose deliveries these are.
+    pub doubted: Vec<EditionId>,
     /// Ways out that could not be used at any time of the run, while others could.
     pub stood_in_for: Vec<String>,
     /// What the server said when it said no, without the addresses, and how often.

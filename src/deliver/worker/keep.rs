@@ -32,7 +32,31 @@ const GATHER: Duration = Duration::from_millis(1);
 const REST: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(300)];
 
 impl Run {
-    pub(super) async fn go(&mut self, progress: &impl Fn(u64)) -> anyhow::Result<()> {
+    /// All of the work: what dead workers left behind, what is due, and what became of addresses that were called dead.
+    pub(super) async fn work(&mut self, progress: &impl Fn(u64)) -> anyhow::Result<()> {
+        self.inherit().await?;
+        self.hear_what_came_back().await?;
+        let ended = self.go(progress).await;
+        self.settle_held().await?;
+        ended
+    }
+
+    /// Believes the hard bounces that were held, where the mail that was taken shows that they can be; else they wait.
+    async fn settle_held(&mut self) -> anyhow::Result<()> {
+        let (store, policy, wall) = (self.store.clone(), self.suppress, self.clock.now());
+        let taken = self.delivered.sent;
+        let settled = patiently(&store, || async {
+            store.ledger().settle_held(policy, taken, wall).await
+        });
+        let settled = settled.await?;
+        self.delivered.dead += settled.dead;
+        self.delivered.failed += settled.failed;
+        self.delivered.doubtful = settled.doubtful;
+        self.delivered.doubted = settled.editions;
+        Ok(())
+    }
+
+    async fn go(&mut self, progress: &impl Fn(u64)) -> anyhow::Result<()> {
         loop {
             self.listen().await;
             let stopping = *self.stop.borrow();
@@ -208,8 +232,12 @@ impl Run {
     ) -> anyhow::Result<()> {
         let step = std::mem::take(&mut self.step);
         let (store, worker, wall) = (self.store.clone(), self.worker, self.clock.now());
+        let policy = self.suppress;
         let begun: HashSet<DeliveryId> = patiently(&store, || async {
-            store.ledger().record_step(worker, &step, wall).await
+            store
+                .ledger()
+                .record_step(worker, &step, policy, wall)
+                .await
         })
         .await?;
         for (number, delivery) in chosen {
@@ -270,6 +298,7 @@ impl Run {
                         at: self.clock.now(),
                         answer: None,
                         bounce: None,
+                        held: false,
                     });
                 }
             }

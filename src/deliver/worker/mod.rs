@@ -20,11 +20,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
+use super::maildir::Try;
 use super::mailer::{Mailer, Route, Session};
 use super::message::Sender;
 use super::press::{Press, Printed, Unmade};
 use super::throttle::{Bucket, DomainLimits, Throttle};
-use crate::model::{Audience, Delivery, DeliveryId, Edition, Outcome, Refusal, UnknownPolicy};
+use crate::model::{
+    Audience, BouncePolicy, Delivery, DeliveryId, Edition, Outcome, Refusal, UnknownPolicy,
+};
 use crate::store::{Step, Store, WorkerId};
 pub use delivered::Delivered;
 
@@ -58,6 +61,8 @@ pub struct Job<R> {
     pub retry_for: Duration,
     /// What becomes of one of which nobody knows whether it went out.
     pub unknown: UnknownPolicy,
+    /// When an address is not mailed any more.
+    pub suppress: BouncePolicy,
     /// Nobody else sends from this store now: what others have claimed and not ended, they have left behind.
     pub alone: bool,
     /// Renders an edition for an audience, and the news that it has of what its readers follow.
@@ -105,16 +110,16 @@ where
     let store = job.store.clone();
     let worker = store.ledger().enlist(clock.now()).await?;
     let mut run = Run::start(job, worker, clock);
-    run.inherit().await?;
-    run.hear_what_came_back().await?;
-    let ended = run.go(&progress).await;
+    let ended = run.work(&progress).await;
     let (delivered, sessions) = run.end();
     for session in sessions {
         // A session that panicked has left a begun delivery, which the ledger knows of.
         let _ = session.await;
     }
+    // Whatever went wrong: nobody is to wait for its leases.
+    let dismissed = store.ledger().dismiss(worker).await;
     ended?;
-    store.ledger().dismiss(worker).await?;
+    dismissed?;
     Ok(delivered)
 }
 
@@ -156,6 +161,7 @@ struct Run {
     language: crate::model::Language,
     retry_for: Duration,
     unknown: UnknownPolicy,
+    suppress: BouncePolicy,
     alone: bool,
     stop: watch::Receiver<bool>,
     routes: Vec<Route>,
@@ -218,6 +224,7 @@ impl Run {
             language,
             retry_for: job.retry_for,
             unknown: job.unknown,
+            suppress: job.suppress,
             alone: job.alone,
             stop: job.stop,
             given: vec![0; routes.len()],
@@ -259,8 +266,12 @@ async fn attend<R>(
 {
     while let Some(delivery) = queue.recv().await {
         let started = Instant::now();
+        let tried = match delivery.attempts {
+            ..=1 => Try::First,
+            _ => Try::Again,
+        };
         let event = match press.mail(&delivery).await {
-            Ok(mail) => match session.send(&mail).await {
+            Ok(mail) => match session.send(&mail, tried).await {
                 Ok(outcome) => Event::Ended(number, delivery.id, outcome, started.elapsed()),
                 Err(error) => Event::Down(number, delivery.id, format!("{error:#}")),
             },

@@ -12,6 +12,9 @@ use crate::store::Record;
 /// How long after the first, second, … try the next one comes, in minutes; the last one repeats.
 const RETRY_MINUTES: [i64; 6] = [5, 15, 30, 60, 120, 240];
 
+/// For how long a delivery is not tried whose address was called dead; long before that the run has shown what to think of it.
+const HELD: TimeDelta = TimeDelta::hours(6);
+
 impl Run {
     /// Tells that a domain is left alone from now on.
     pub(super) fn rest(&mut self, delivery: &Delivery, outcome: &Outcome) {
@@ -37,7 +40,7 @@ impl Run {
             let tries = usize::try_from(delivery.attempts.max(1) - 1).unwrap_or(usize::MAX);
             let minutes = RETRY_MINUTES[tries.min(RETRY_MINUTES.len() - 1)];
             let next = wall + TimeDelta::seconds(jittered(minutes * 60, delivery.id));
-            if is_expired(delivery, next, self.retry_for) {
+            if is_given_up(delivery, next, self.retry_for) {
                 delivered.failed += 1;
                 (DeliveryState::Failed, wall, Some(answer))
             } else {
@@ -78,18 +81,19 @@ impl Run {
             // Its server has put it off until it was too late.
             bounce = Some(Bounce::Soft);
         }
-        if bounce == Some(Bounce::Hard) {
-            // No list has so many dead addresses: it is we who are refused, in words that we do not know.
-            if is_implausible(delivered.dead + delivered.doubtful, delivered.total()) {
-                delivered.doubtful += 1;
+        // Whether a dead address can be believed shows when others have taken their mail: until then it waits.
+        let is_held = bounce == Some(Bounce::Hard);
+        let (state, at) = match is_held {
+            true => {
+                self.delivered.failed -= u64::from(state == DeliveryState::Failed);
                 bounce = None;
-            } else {
-                delivered.dead += 1;
+                (DeliveryState::Deferred, wall + HELD)
             }
-        }
+            false => (state, at),
+        };
         let answer = answer.map(|answer| discreet(&answer));
         if let Some(answer) = &answer {
-            delivered.hear(answer);
+            self.delivered.hear(answer);
         }
         self.step.records.push(Record {
             id: delivery.id,
@@ -97,6 +101,7 @@ impl Run {
             at,
             answer,
             bounce: bounce.filter(|bounce| *bounce != Bounce::SenderFault),
+            held: is_held,
         });
     }
 }
@@ -122,16 +127,12 @@ pub(super) fn discreet(said: &str) -> String {
     discreet
 }
 
-/// Whether so many dead addresses of so many mails cannot be.
-fn is_implausible(dead: u64, mails: u64) -> bool {
-    dead >= 20 && dead * 10 > mails * 3
-}
-
-/// Whether `delivery` is too old to be sent at `moment`: news of the day before yesterday helps nobody.
-pub(super) fn is_expired(delivery: &Delivery, moment: DateTime<Utc>, retry_for: Duration) -> bool {
-    (moment - delivery.planned_at)
-        .to_std()
-        .is_ok_and(|age| age > retry_for)
+/// Whether `delivery` is given up instead of being tried at `moment`: it has been tried for long enough. Time in which it could not be
+/// tried, because nobody ran or no server could be reached, does not count.
+fn is_given_up(delivery: &Delivery, moment: DateTime<Utc>, retry_for: Duration) -> bool {
+    delivery
+        .tried_at
+        .is_some_and(|tried| (moment - tried).to_std().is_ok_and(|time| time > retry_for))
 }
 
 /// `seconds`, more or less: up to a fifth, so that what was put off together does not come back together.
@@ -144,18 +145,6 @@ fn jittered(seconds: i64, id: DeliveryId) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_that_calls_a_third_of_the_list_dead_is_not_believed() {
-        for (dead, mails, implausible) in [
-            (19, 19, false),
-            (20, 21, true),
-            (20, 100, false),
-            (40, 100, true),
-        ] {
-            assert_eq!(is_implausible(dead, mails), implausible);
-        }
-    }
 
     #[test]
     fn what_servers_say_names_nobody() {

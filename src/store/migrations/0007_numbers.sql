@@ -23,3 +23,9 @@ ALTER TABLE delivery ADD COLUMN held BIGINT NOT NULL DEFAULT 0 CHECK (held IN (0
 CREATE INDEX delivery_held ON delivery (subscriber) WHERE held = 1;
 -- What somebody has missed goes with the next one.
 CREATE INDEX delivery_failed ON delivery (subscriber) WHERE state = 'failed';
+-- Since when it is tried: by this, and not by when it was planned, it is given up. Nobody may have run for days.
+ALTER TABLE delivery ADD COLUMN tried_at BIGINT;
+CREATE INDEX bounce_edition ON bounce (edition) WHERE kind = 'hard';
+
+-- The form of the query, for programs that know an older one only.
+ALTER TABLE story_query ADD COLUMN version BIGINT NOT NULL DEFAULT 1;

@@ -315,3 +315,147 @@ async fn the_newest_items_of_one_feed_are_listed() {
     assert_eq!(titles(2).await, ["Redakteurin", "Drucker"]);
     assert_eq!(titles(9).await, ["Redakteurin", "Drucker", "Setzer"]);
 }
+
+/// What became news after the item of number `after`, as the next edition sees it.
+async fn news(store: &Store, after: Option<i64>, at: DateTime<Utc>) -> (Vec<String>, i64) {
+    let up_to = store.items().number_news(at).await.unwrap();
+    let window = Window {
+        since: at - TimeDelta::days(1),
+        until: at,
+    };
+    let coverage = Coverage { after, up_to };
+    let feeds = HashSet::from([FeedKey("feed".into())]);
+    let items = store
+        .items()
+        .list_news(&feeds, window, coverage, None)
+        .await;
+    let mut titles: Vec<String> = items.unwrap().into_iter().map(|item| item.title).collect();
+    titles.sort();
+    (titles, up_to)
+}
+
+#[tokio::test]
+async fn no_item_falls_between_two_editions_whatever_the_clocks_of_collectors_say() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let second = TimeDelta::seconds(1);
+    let save = async |name: &str, clock: DateTime<Utc>| {
+        let news = item(name, clock - second, clock - second);
+        store
+            .items()
+            .save_collected(&[news], &[], clock)
+            .await
+            .unwrap()
+    };
+    save("on time", now()).await;
+    let (first, covered) = news(&store, None, now()).await;
+    assert_eq!(first, ["on time"]);
+    // One began before the edition and ended after it; of the others' clocks one is three minutes behind, one was an hour, one a year
+    // ahead.
+    save("late", now() - TimeDelta::minutes(1)).await;
+    save("behind", now() - TimeDelta::minutes(3)).await;
+    save("hour", now() + TimeDelta::hours(1)).await;
+    save("year", now() + TimeDelta::days(365)).await;
+    let tomorrow = now() + TimeDelta::days(1);
+    let (second_edition, covered) = news(&store, Some(covered), tomorrow).await;
+    assert_eq!(second_edition, ["behind", "hour", "late", "year"]);
+    assert_eq!(news(&store, Some(covered), tomorrow).await.0, [""; 0]);
+}
+
+#[tokio::test]
+async fn an_announcement_has_no_number_before_its_time() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let day = TimeDelta::days(1);
+    let announced = item("fair", now() + day, now() + day);
+    store
+        .items()
+        .save_collected(&[announced], &[], now())
+        .await
+        .unwrap();
+    let (titles, covered) = news(&store, Some(0), now()).await;
+    assert_eq!(titles, [""; 0]);
+    assert_eq!(
+        news(&store, Some(covered), now() + day + day).await.0,
+        ["fair"]
+    );
+}
+
+#[tokio::test]
+async fn of_a_new_feed_it_is_news_what_is_no_older_than_an_edition_is_long() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    // Read for the first time just after an edition: what the feed had before it was in none.
+    let hours = |hours| now() - TimeDelta::hours(hours);
+    let items = [
+        item("yesterday", hours(3), hours(3)),
+        item("archive", hours(30), hours(30)),
+    ];
+    store
+        .items()
+        .save_collected(&items, &[], now())
+        .await
+        .unwrap();
+    let tomorrow = now() + TimeDelta::days(1);
+    assert_eq!(news(&store, Some(0), tomorrow).await.0, ["yesterday"]);
+}
+
+#[tokio::test]
+async fn an_item_that_no_edition_has_covered_is_not_pruned_however_old_its_date() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    // The machine's battery was empty, and it was 1970.
+    let seventies = DateTime::UNIX_EPOCH + TimeDelta::days(1);
+    let fresh = item("fresh", seventies, seventies);
+    store
+        .items()
+        .save_collected(&[fresh], &[], seventies)
+        .await
+        .unwrap();
+    assert_eq!(store.items().prune_items(now(), 0).await.unwrap(), 0);
+    assert_eq!(store.items().prune_items(now(), 1).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn collectors_beside_each_other_count_what_is_new_to_the_store() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let (one, other) = (place.open().await, place.open().await);
+    let items = |from: usize| -> Vec<Item> {
+        let names = (from..from + 200).map(|number| format!("item {number}"));
+        names.map(|name| item(&name, now(), now())).collect()
+    };
+    let (first, second) = (items(0), items(100));
+    let (one, other) = (one.items(), other.items());
+    let (first, second) = tokio::join!(
+        one.save_collected(&first, &[], now()),
+        other.save_collected(&second, &[], now())
+    );
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert_eq!(first.new + second.new, 300);
+    assert_eq!(first.known + second.known, 100);
+    assert_eq!(one.number_news(now()).await.unwrap(), 300);
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_costs_itself() {
+    let Some((_place, store)) =
+        store_of(&[item("good", now(), now()), item("bad", now(), now())]).await
+    else {
+        return;
+    };
+    sqlx::query("UPDATE item SET published = 9223372036854775807 WHERE title = 'bad'")
+        .execute(&mut *store.pool.writing().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(news(&store, Some(0), now()).await.0, ["good"]);
+}

@@ -13,9 +13,9 @@ use chrono::TimeDelta;
 use super::super::super::*;
 use super::Place;
 use crate::model::{
-    Address, Bounce, CadenceId, Delivery, DeliveryId, DeliveryState, Edition, FeedKey, FetchState,
-    Item, ItemKey, Language, Mark, NewSubscriber, Score, Section, Story, SubscriberState,
-    SuppressionReason, TopicId, UnknownPolicy, Window,
+    Address, Bounce, BouncePolicy, CadenceId, Coverage, Delivery, DeliveryId, DeliveryState,
+    Edition, FeedKey, FetchState, Item, ItemKey, Language, Mark, NewSubscriber, Score, Section,
+    Story, SubscriberState, SuppressionReason, TopicId, UnknownPolicy, Window,
 };
 use crate::schedule::History;
 
@@ -143,7 +143,7 @@ async fn begin(store: &Store, deliveries: &[Delivery]) -> HashSet<DeliveryId> {
     };
     store
         .ledger()
-        .record_step(WORKER, &step, now())
+        .record_step(WORKER, &step, BouncePolicy::default(), now())
         .await
         .unwrap()
 }
@@ -155,7 +155,7 @@ async fn write(store: &Store, records: &[Record]) {
     };
     store
         .ledger()
-        .record_step(WORKER, &step, now())
+        .record_step(WORKER, &step, BouncePolicy::default(), now())
         .await
         .unwrap();
 }
@@ -171,6 +171,7 @@ fn record(delivery: &Delivery, state: DeliveryState, at: DateTime<Utc>) -> Recor
         at,
         answer: None,
         bounce: None,
+        held: false,
     }
 }
 
