@@ -45,7 +45,12 @@ pub(super) fn ask(store: &Path, wall: DateTime<Utc>) -> anyhow::Result<Asked> {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty())
     {
-        std::fs::create_dir_all(folder)
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .create(folder)
             .with_context(|| format!("creating {}", folder.display()))?;
     }
     let mut file = open(&path).with_context(locking)?;

@@ -217,13 +217,7 @@ impl RunReport {
                 );
             }
             if delivered.doubtful > 0 {
-                let _ = writeln!(
-                    text,
-                    "{} refused as if they did not exist, too many to be believed: nobody is suppressed, and their deliveries wait. \
-                     Look at what the servers say, and at `tidings check`. Once this is fixed: {}",
-                    count(delivered.doubtful, "address was", "addresses were"),
-                    resume(&delivered.doubted)
-                );
+                let _ = writeln!(text, "{}", doubt(delivered.doubtful, &delivered.doubted));
             }
             for why in &delivered.stood_in_for {
                 let _ = writeln!(
@@ -475,11 +469,16 @@ pub(super) fn moment(at: DateTime<Utc>, timezone: Tz) -> String {
         .to_string()
 }
 
-/// How the deliveries of these editions go on.
-fn resume(editions: &[EditionId]) -> String {
+/// That hard bounces are not believed, and how the deliveries of these editions go on.
+pub(super) fn doubt(addresses: u64, editions: &[EditionId]) -> String {
     let command = |edition| format!("tidings editions resume {edition}");
     let commands: Vec<String> = editions.iter().map(command).collect();
-    commands.join(" && ")
+    format!(
+        "{} refused as if they did not exist, too many to be believed: nobody is suppressed, and their deliveries wait. \
+         Look at what the servers say, and at `tidings check`. Once this is fixed: {}",
+        count(addresses, "address was", "addresses were"),
+        commands.join(" && ")
+    )
 }
 
 /// That subscribers have chosen what there is not.

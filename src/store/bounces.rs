@@ -116,13 +116,8 @@ impl Ledger<'_> {
             return Ok(settled);
         }
         if !policy.is_plausible(held, held + taken) {
-            let editions: Vec<String> = sqlx::query_scalar(
-                "SELECT DISTINCT edition FROM delivery WHERE held = 1 ORDER BY edition",
-            )
-            .fetch_all(&mut *connection)
-            .await?;
             settled.doubtful = held;
-            settled.editions = editions.into_iter().map(EditionId).collect();
+            settled.editions = editions_held(&mut connection).await?;
             return Ok(settled);
         }
         loop {
@@ -149,6 +144,20 @@ impl Ledger<'_> {
         }
         settled.dead = held;
         Ok(settled)
+    }
+
+    /// How many addresses are held because they were called dead, and the editions that wait because of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn list_held(&self) -> sqlx::Result<(u64, Vec<EditionId>)> {
+        let mut connection = self.reading().await?;
+        let held: i64 =
+            sqlx::query_scalar("SELECT COUNT(DISTINCT subscriber) FROM delivery WHERE held = 1")
+                .fetch_one(&mut *connection)
+                .await?;
+        let editions = editions_held(&mut connection).await?;
+        Ok((u64::try_from(held).unwrap_or_default(), editions))
     }
 
     /// How many mails came back since then because the sender is refused, and what was said about the latest.
@@ -331,6 +340,14 @@ impl Subscribers<'_> {
         tx.commit().await?;
         Ok(lifted.rows_affected() > 0)
     }
+}
+
+async fn editions_held(connection: &mut AnyConnection) -> sqlx::Result<Vec<EditionId>> {
+    let editions: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT edition FROM delivery WHERE held = 1 ORDER BY edition")
+            .fetch_all(connection)
+            .await?;
+    Ok(editions.into_iter().map(EditionId).collect())
 }
 
 /// Whether what has come back of a kind from a subscriber is enough: of so many editions, over so long a time, since the last edition that

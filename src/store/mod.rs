@@ -171,6 +171,45 @@ impl Store {
         Ok(())
     }
 
+    /// What is damaged in it, or set so that what was committed may be lost; empty when all is well.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn damages(&self) -> sqlx::Result<Vec<String>> {
+        let mut connection = self.pool.reading().await?;
+        if self.is_embedded() {
+            let found: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(5)")
+                .fetch_all(&mut *connection)
+                .await?;
+            let damages = found.iter().filter(|found| *found != "ok");
+            return Ok(damages
+                .map(|found| format!("the file is damaged ({found}): put a backup in its place"))
+                .collect());
+        }
+        let mut damages = Vec::new();
+        for setting in ["fsync", "full_page_writes"] {
+            let is_on: String = sqlx::query_scalar("SELECT current_setting($1)")
+                .bind(setting)
+                .fetch_one(&mut *connection)
+                .await?;
+            if is_on == "off" {
+                damages.push(format!(
+                    "the server's setting {setting} is off: a power cut can lose what was committed"
+                ));
+            }
+        }
+        // As a copy that was taken without its rows' indexes would.
+        let invalid: Vec<String> = sqlx::query_scalar(
+            "SELECT CAST(indexrelid::regclass AS TEXT) FROM pg_index WHERE NOT indisvalid ORDER BY 1",
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        damages.extend(invalid.iter().map(|index| {
+            format!("the index {index} is not valid: rebuild it with REINDEX INDEX {index}")
+        }));
+        Ok(damages)
+    }
+
     /// Moves what is in the log of SQLite to where it belongs, as far as nobody is kept waiting.
     ///
     /// # Errors

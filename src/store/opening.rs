@@ -47,10 +47,12 @@ impl Store {
     /// # Errors
     /// When it cannot be read.
     pub async fn is_behind(url: &StoreUrl) -> anyhow::Result<bool> {
-        if url.file().is_some_and(|path| !path.exists()) {
+        let opening = || format!("opening the store {url}");
+        if let Some(path) = url.file()
+            && !is_there(path).with_context(opening)?
+        {
             return Ok(false);
         }
-        let opening = || format!("opening the store {url}");
         let engine = Engine::to_read(url)?;
         let mut connection = engine.connect().await.with_context(opening)?;
         let version = Version::of(&engine, &mut connection).await;
@@ -79,6 +81,15 @@ async fn open(url: &StoreUrl, newsletter: &str) -> anyhow::Result<(Engine, AnyCo
 
 /// Makes sure that there is a file; returns whether it had to be made.
 async fn find_or_make(path: &Path, newsletter: &str) -> anyhow::Result<bool> {
+    if is_there(path)? {
+        close_to_strangers(path);
+        return Ok(false);
+    }
+    make(path, newsletter).await
+}
+
+/// Whether there is a file that may be a store.
+pub(super) fn is_there(path: &Path) -> anyhow::Result<bool> {
     match std::fs::metadata(path) {
         Ok(found) => {
             anyhow::ensure!(found.is_file(), "it is no file");
@@ -87,10 +98,9 @@ async fn find_or_make(path: &Path, newsletter: &str) -> anyhow::Result<bool> {
                 found.len() > 0,
                 "the file is empty: put a backup in its place, or delete it to begin anew"
             );
-            close_to_strangers(path)?;
-            Ok(false)
+            Ok(true)
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(path, newsletter).await,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error).context("looking for its file"),
     }
 }
@@ -166,7 +176,7 @@ fn create_private_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Takes from everybody but its owner and its group what they may do with the file.
-fn close_to_strangers(path: &Path) -> anyhow::Result<()> {
+fn close_to_strangers(path: &Path) {
     #[cfg(unix)]
     for path in ["", "-wal", "-shm"].map(|suffix| with_suffix(path, suffix)) {
         use std::os::unix::fs::PermissionsExt as _;
@@ -188,7 +198,6 @@ fn close_to_strangers(path: &Path) -> anyhow::Result<()> {
             }
         }
     }
-    Ok(())
 }
 
 /// The mark of our files, as migration 7 leaves it (`application_id`).

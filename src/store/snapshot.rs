@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _, Row as 
 use super::copy::TABLES;
 use super::engine::Engine;
 use super::migrations::{KNOWN, Version, migrate};
-use super::opening::{belong_to, ensure_ours};
+use super::opening::{self, belong_to, ensure_ours};
 use super::pool::Pool;
 use super::{Store, StoreUrl};
 
@@ -77,7 +77,7 @@ impl Store {
     /// As [`Store::open`].
     pub async fn open_to_read(url: &StoreUrl, newsletter: &str) -> anyhow::Result<Self> {
         let reading = || format!("reading the store {url}");
-        if url.file().is_none_or(std::path::Path::exists) {
+        if is_there(url).with_context(reading)? {
             let engine = Engine::to_read(url)?;
             let mut connection = engine.connect().await.with_context(reading)?;
             let is_current = async {
@@ -109,7 +109,7 @@ impl Store {
         let mut copy = engine.connect().await?;
         // Rows may refer to those that are left out.
         copy.execute("PRAGMA foreign_keys = OFF").await?;
-        if url.file().is_none_or(std::path::Path::exists) {
+        if is_there(url)? {
             let from = Engine::to_read(url)?;
             let mut source = from.connect().await?;
             ensure_ours(&from, &mut source).await?;
@@ -137,6 +137,11 @@ impl Store {
             is_new: false,
         })
     }
+}
+
+/// Whether there is a store to read.
+fn is_there(url: &StoreUrl) -> anyhow::Result<bool> {
+    url.file().map_or(Ok(true), opening::is_there)
 }
 
 /// Copies tables of a SQLite file.

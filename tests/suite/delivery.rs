@@ -370,17 +370,15 @@ fn a_second_send_leaves_the_first_alone_and_says_who_it_is_when_that_one_is_stuc
     let project = project("", &["anna@example.org".to_owned()]);
     let lock = std::fs::File::create(project.path("tidings.db.lock")).unwrap();
     lock.lock().unwrap();
-    let held_since = |since: &str| {
-        let holder = format!("process 4711 since {since}");
-        std::fs::write(project.path("tidings.db.lock"), holder).unwrap();
-    };
-    held_since("2100-01-01T00:00:00Z");
+    std::fs::write(project.path("tidings.db.lock"), "process 4711 since noon").unwrap();
     project.run(&["send"]).expect(0).silent();
-    held_since("2026-01-01T00:00:00Z");
+    // The time of the file is that of its last progress.
+    let before = std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 3600);
+    lock.set_modified(before).unwrap();
     let ran = project.run(&["send"]).expect(1);
     assert!(
         ran.stderr
-            .contains("(process 4711 since 2026-01-01T00:00:00Z)"),
+            .contains("process 4711 since noon holds the lock of tidings.db and has not got on with its work for 120 minutes"),
         "{}",
         ran.stderr
     );

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use crate::support::{Manners, Postgres, Project, Ran, Smtp, newsletter, rss};
+use crate::support::{Machine, Manners, Postgres, Project, Ran, Smtp, newsletter, rss};
 
 /// How many sessions the sends have, and what each has at a time.
 const SESSIONS: usize = 8;
@@ -289,32 +289,6 @@ fn a_full_disk_stops_the_send_and_loses_nothing() {
     assert_nothing_lost_and_nothing_twice(&project, &server, &addresses);
 }
 
-/// The program at another time of the real clock; `None` where there is no libfaketime.
-fn at_another_time(project: &Project, offset: &str) -> Option<std::process::Command> {
-    let library = std::fs::read_dir("/usr/lib")
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path().join("faketime/libfaketimeMT.so.1")))
-        .find(|path| path.exists());
-    let Some(library) = library else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "CI needs libfaketime (Debian: libfaketime)"
-        );
-        use std::io::Write as _;
-        let _ = writeln!(
-            std::io::stderr(),
-            "SKIPPED a test: it needs libfaketime (Debian: libfaketime)"
-        );
-        return None;
-    };
-    let mut command = project.command(&["send"]);
-    command
-        .env("LD_PRELOAD", library)
-        .env("FAKETIME", offset)
-        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    Some(command)
-}
-
 #[test]
 fn a_clock_that_is_set_back_by_an_hour_loses_nothing() {
     for postgres in [None, Postgres::start()] {
@@ -324,10 +298,10 @@ fn a_clock_that_is_set_back_by_an_hour_loses_nothing() {
         let send = start(&project, &["send"]);
         server.wait_for(300);
         kill(send);
-        let Some(mut later) = at_another_time(&project, "-1h") else {
+        let Some(machine) = Machine::default().at("-1h") else {
             return;
         };
-        let ran = Ran::from(later.output().unwrap());
+        let ran = Ran::from(machine.run_on(project.command(&["send"])).output().unwrap());
         assert!(matches!(ran.code, Some(0 | 3)), "{}", ran.stderr);
         assert_nothing_lost_and_nothing_twice(&project, &server, &addresses);
     }
@@ -351,10 +325,10 @@ fn a_relay_that_is_gone_for_ten_minutes_costs_nothing() {
     project.run(&["send"]).expect(1);
     assert_eq!(server.messages(), sent);
     server.be_gone(false);
-    let Some(mut later) = at_another_time(&project, "+11m") else {
+    let Some(machine) = Machine::default().at("+11m") else {
         return;
     };
-    let ran = Ran::from(later.output().unwrap());
+    let ran = Ran::from(machine.run_on(project.command(&["send"])).output().unwrap());
     assert!(matches!(ran.code, Some(0 | 3)), "{}", ran.stderr);
     assert_nothing_lost_and_nothing_twice(&project, &server, &addresses);
 }
@@ -403,10 +377,10 @@ fn every_way_in_which_a_server_can_go_wrong_is_taken_for_what_it_is() {
         assert_eq!(kinds, ["after", "before", "garbage"]);
 
         // An hour later those that were put off are tried again, and only those.
-        let Some(mut later) = at_another_time(&project, "+61m") else {
+        let Some(machine) = Machine::default().at("+61m") else {
             return;
         };
-        let ran = Ran::from(later.output().unwrap());
+        let ran = Ran::from(machine.run_on(project.command(&["send"])).output().unwrap());
         assert_eq!(ran.code, Some(3), "{}", ran.stderr);
         assert_eq!(server.taken().get("once-1@once.example"), Some(&1));
         assert_eq!(server.taken().get("after-1@after.example"), Some(&1));
@@ -432,10 +406,10 @@ fn a_mail_of_which_nobody_knows_is_sent_again_where_that_is_wanted() {
     let addresses = vec!["after-1@example.org".to_owned()];
     let project = project(&server, None, "unknown = \"at-least-once\"", &addresses);
     project.run(&["send"]).expect(3);
-    let Some(mut later) = at_another_time(&project, "+61m") else {
+    let Some(machine) = Machine::default().at("+61m") else {
         return;
     };
-    later.output().unwrap();
+    machine.run_on(project.command(&["send"])).output().unwrap();
     assert_eq!(server.taken()["after-1@example.org"], 2);
 }
 
@@ -643,9 +617,13 @@ fn a_server_that_calls_the_whole_list_dead_is_not_believed() {
     let suppressed = project.run(&["subscribers", "suppressed", "--json"]).json();
     assert_eq!(suppressed.as_array().unwrap().len(), 0);
     assert_eq!(Ledger::of(&project).count("deferred"), 100);
-    // They wait until somebody has looked.
-    project.run(&["send"]).expect(3);
-    assert_eq!(Ledger::of(&project).count("deferred"), 100);
+    // They wait until somebody has looked; that is told once, and by the check.
+    project.run(&["send"]).expect(0).silent();
+    let checked = project.run(&["check", "--offline"]).expect(1).stdout;
+    assert!(
+        checked.contains("100 addresses were refused as if they did not exist"),
+        "{checked}"
+    );
 }
 
 #[test]

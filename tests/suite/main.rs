@@ -11,6 +11,7 @@ mod cli;
 mod clients;
 mod collect;
 mod delivery;
+mod disks;
 mod faults;
 mod line;
 mod mail_back;

@@ -9,7 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::line;
-use super::report::{count, moment, sentence_about};
+use super::report::{count, doubt, moment, sentence_about};
 use crate::config::Config;
 use crate::deliver::{DnsRecord, MailerOptions, Signer};
 use crate::model::{Language, Location};
@@ -252,6 +252,8 @@ async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> 
         }
     }
     let mut findings = vec![Finding::good("store", says)];
+    let damages = store.damages().await?;
+    findings.extend(damages.into_iter().map(|says| Finding::bad("store", says)));
     let unsubscribed = store
         .subscribers()
         .list_unsubscribed(&config.subscribers)
@@ -262,6 +264,10 @@ async fn stored(config: &Config, store: &Store) -> anyhow::Result<Vec<Finding>> 
                 "{} in the configuration but unsubscribed; `tidings subscribers add --confirmed ADDRESS` brings them back",
                 count(left, "is", "are")
             )));
+    }
+    let (held, editions) = store.ledger().list_held().await?;
+    if held > 0 {
+        findings.push(Finding::bad("bounces", doubt(held, &editions)));
     }
     let week = line::wall() - chrono::TimeDelta::days(7);
     if let Some((number, said)) = store.ledger().sender_faults(week).await? {

@@ -3,6 +3,7 @@
 mod clients;
 mod dns;
 mod feeds;
+mod machine;
 mod mail;
 mod pages;
 mod postgres;
@@ -15,6 +16,7 @@ use std::process::{Command, Output, Stdio};
 pub(crate) use clients::{Found, browse, check, read_along, spam_score};
 pub(crate) use dns::Dns;
 pub(crate) use feeds::FeedServer;
+pub(crate) use machine::{EDQUOT, EIO, ENOSPC, Fault, Machine};
 pub(crate) use mail::{Receiver, inspect};
 pub(crate) use pages::{Pages, Subscriber};
 pub(crate) use postgres::Postgres;
@@ -87,6 +89,20 @@ impl Project {
     /// Runs the program as cron does: without a terminal.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         self.command(arguments).output().unwrap().into()
+    }
+
+    /// Changes the store as only somebody with a tool for databases can.
+    pub(crate) fn sql(&self, statement: &'static str) {
+        use sqlx::{Connection as _, Executor as _};
+        sqlx::any::install_default_drivers();
+        let address = format!("sqlite:{}", self.path("tidings.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut connection = sqlx::AnyConnection::connect(&address).await.unwrap();
+            connection.execute(statement).await.unwrap();
+            connection.close().await.unwrap();
+        });
     }
 
     /// The mails in the Maildir.
