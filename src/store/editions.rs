@@ -66,7 +66,7 @@ impl Editions<'_> {
         let mut connection = self.reading().await?;
         let row = sqlx::query(
             "SELECT MAX(CASE WHEN slot <= $3 THEN slot END) AS last_slot,
-                    MAX(CASE WHEN state <> 'skipped' AND slot <= $3 THEN until END) AS covered_until,
+                    MAX(CASE WHEN state <> 'skipped' AND slot <= $3 AND until <= $3 THEN until END) AS covered_until,
                     MAX(CASE WHEN state <> 'skipped' THEN number END) AS covered
              FROM edition WHERE newsletter = $1 AND cadence = $2 AND (slot <= $3 OR created_at > $4)",
         )
@@ -83,8 +83,8 @@ impl Editions<'_> {
         })
     }
 
-    /// Gives `slot` of a cadence back where an edition has it that was made while the clock was ahead: an earlier slot has covered later
-    /// news. That edition stands behind the last one before it then. Returns its identity.
+    /// Gives `slot` of a cadence back where an edition has it that was made while the clock was ahead: the one before it, by their slots, has
+    /// covered later news. That edition then stands behind the last one that was made before it. Returns its identity.
     ///
     /// # Errors
     /// When the database fails; nothing changes then.
@@ -97,11 +97,9 @@ impl Editions<'_> {
         let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let row = sqlx::query(
-            "SELECT e.id, (SELECT MAX(b.slot) FROM edition b WHERE b.newsletter = e.newsletter AND b.cadence = e.cadence
-                           AND b.slot < e.slot AND COALESCE(b.number, 0) <= e.number) AS place
-             FROM edition e WHERE e.newsletter = $1 AND e.cadence = $2 AND e.slot = $3 AND EXISTS
-                (SELECT 1 FROM edition l WHERE l.newsletter = $1 AND l.cadence = $2 AND l.slot < e.slot
-                 AND l.number > e.number)",
+            "SELECT e.id, e.number, (SELECT b.number FROM edition b WHERE b.newsletter = $1 AND b.cadence = $2 AND b.slot < $3
+                                     AND b.number IS NOT NULL ORDER BY b.slot DESC LIMIT 1) AS before
+             FROM edition e WHERE e.newsletter = $1 AND e.cadence = $2 AND e.slot = $3 AND e.number IS NOT NULL",
         )
         .bind(newsletter)
         .bind(cadence.as_str())
@@ -111,11 +109,26 @@ impl Editions<'_> {
         let Some(row) = row else {
             return Ok(None);
         };
-        let id: String = row.try_get("id")?;
-        let place: Option<i64> = row.try_get("place")?;
-        let place = place.unwrap_or(slot.timestamp() - 2) + 1;
+        let (id, number): (String, i64) = (row.try_get("id")?, row.try_get("number")?);
+        let before: Option<i64> = row.try_get("before")?;
+        if before.is_none_or(|before| before <= number) {
+            return Ok(None);
+        }
+        // The first second after the one that it follows which no other has.
+        let place: i64 = sqlx::query_scalar(
+            "SELECT MIN(b.slot) + 1 FROM edition b WHERE b.newsletter = $1 AND b.cadence = $2 AND b.slot < $3
+             AND b.slot >= COALESCE((SELECT MAX(f.slot) FROM edition f WHERE f.newsletter = $1 AND f.cadence = $2
+                                     AND f.slot < $3 AND f.number <= $4), 0)
+             AND NOT EXISTS (SELECT 1 FROM edition n WHERE n.newsletter = $1 AND n.cadence = $2 AND n.slot = b.slot + 1)",
+        )
+        .bind(newsletter)
+        .bind(cadence.as_str())
+        .bind(slot.timestamp())
+        .bind(number)
+        .fetch_one(&mut *tx)
+        .await?;
         for sql in [
-            "UPDATE edition SET slot = $1 WHERE id = $2",
+            "UPDATE edition SET slot = $1, until = $1 WHERE id = $2",
             "UPDATE story SET slot = $1 WHERE edition = $2",
         ] {
             sqlx::query(sql)

@@ -98,7 +98,8 @@ impl Items<'_> {
                     relayed = excluded.relayed, categories = excluded.categories,
                     published = CASE WHEN excluded.published < item.published THEN excluded.published ELSE item.published END,
                     arrived = CASE WHEN item.arrived > $2 AND excluded.arrived < item.arrived
-                                   THEN excluded.arrived ELSE item.arrived END
+                                   THEN excluded.arrived ELSE item.arrived END,
+                    seen_at = CASE WHEN item.seen_at > $2 THEN excluded.seen_at ELSE item.seen_at END
                  WHERE excluded.relayed <= item.relayed
                  RETURNING number",
             );

@@ -21,3 +21,4 @@ mod studio;
 mod support;
 mod templates;
 mod tidy;
+mod year;

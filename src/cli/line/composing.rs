@@ -243,18 +243,15 @@ pub(super) async fn history(
         editions.history(newsletter, &cadence.id, now, wall()).await
     };
     let mut history = read().await?;
-    while let Some(last) = history.last_slot {
+    if let Some(last) = history.last_slot {
         let editions = store.editions();
-        let Some(id) = editions
-            .release_overtaken(newsletter, &cadence.id, last)
-            .await?
-        else {
-            break;
-        };
-        tracing::warn!(
-            "The clock was ahead when the edition {id} was made; the one that is due in its place goes out as usual."
-        );
-        history = read().await?;
+        let overtaken = editions.release_overtaken(newsletter, &cadence.id, last);
+        if let Some(id) = overtaken.await? {
+            tracing::warn!(
+                "The clock was ahead when the edition {id} was made; the one that is due in its place goes out as usual."
+            );
+            history = read().await?;
+        }
     }
     Ok(history)
 }

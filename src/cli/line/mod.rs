@@ -93,16 +93,14 @@ async fn decide(
         let decision = match schedule::due(cadence, config.newsletter.timezone, history, now) {
             Due::NotYet { next } => Decision::NotDue { next },
             Due::TooLate { slot } => {
-                let edition = empty_edition(
-                    config,
-                    cadence,
-                    slot,
-                    Window {
-                        since: slot,
-                        until: slot,
-                    },
-                    now,
-                );
+                let window = Window {
+                    since: slot,
+                    until: slot,
+                };
+                let edition = Edition {
+                    covers: history.covered,
+                    ..empty_edition(config, cadence, slot, window, now)
+                };
                 store
                     .editions()
                     .publish(&edition, EditionState::Skipped, wall())

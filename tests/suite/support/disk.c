@@ -1,6 +1,6 @@
 /* A disk that fails: preloaded into the program, it makes calls about files below a folder fail.
    DISK_FOLDER  part of the path of the files
-   DISK_CALL    "write", "fsync" or "rename"
+   DISK_CALL    "write", "pwrite64" (as SQLite writes), "fsync" or "rename"
    DISK_ERROR   the number of the error
    DISK_ROOM    how many bytes of each file can be written before that */
 #define _GNU_SOURCE
@@ -45,6 +45,12 @@ ssize_t write(int file, const void *bytes, size_t count)
     if (room <= 0)
         return error();
     return real(file, bytes, (off_t)count < room ? count : (size_t)room);
+}
+
+ssize_t pwrite64(int file, const void *bytes, size_t count, off64_t place)
+{
+    ssize_t (*real)(int, const void *, size_t, off64_t) = dlsym(RTLD_NEXT, "pwrite64");
+    return file_concerns(file, "pwrite64") ? error() : real(file, bytes, count, place);
 }
 
 int fsync(int file)
