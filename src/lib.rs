@@ -15,7 +15,7 @@
 //!  → deliver::deliver       deliveries   → claim, message, send, record
 //! ```
 //!
-//! A preview is the same line on a store that forgets ([`store::Store::open_for_rehearsal`]).
+//! A preview is the same line on a snapshot of the store ([`store::Store::snapshot`]).
 //!
 //! # Where things are
 //!

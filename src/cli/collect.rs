@@ -23,6 +23,7 @@ impl Collect {
         let Some(collected) = collecting.await? else {
             return Ok(super::INTERRUPTED);
         };
+        tracing::info!("{}", collected.line());
         if self.json {
             super::print_json(&collected)?;
         } else if terminal::is_watched() {

@@ -46,7 +46,7 @@ const DONE: u8 = 0;
 const FAILED: u8 = 1;
 /// Wrong arguments, or a configuration with problems. (clap uses it too.)
 const USAGE: u8 = 2;
-/// Done, but some feeds or deliveries failed.
+/// Done, but something needs a look: feeds or deliveries failed, an edition was skipped or waits, choices lead nowhere.
 const PARTLY: u8 = 3;
 /// Stopped by an interrupt, as shells count it.
 const INTERRUPTED: u8 = 130;
@@ -66,7 +66,7 @@ struct Arguments {
     )]
     config: PathBuf,
 
-    /// Say more about what happens; twice for every detail
+    /// Say what was done, in a line for each run; twice (-vv) for a line for each decision
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 
@@ -83,7 +83,7 @@ Start here:
 
 Exit codes:
   0 done · 1 failed · 2 wrong usage or configuration
-  3 done, but some feeds or deliveries failed · 130 interrupted";
+  3 done, but something needs a look · 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -162,6 +162,53 @@ impl RunReport {
         text
     }
 
+    /// All of it in one line, for a log.
+    pub(super) fn line(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(collect) = &self.collect {
+            parts.push(collect.line());
+        }
+        for report in &self.cadences {
+            let cadence = &report.cadence;
+            match &report.decision {
+                Decision::Published {
+                    stories,
+                    deliveries,
+                    ..
+                } => parts.push(format!(
+                    "{cadence} published ({}, {})",
+                    count(*stories as u64, "story", "stories"),
+                    count(*deliveries, "delivery", "deliveries")
+                )),
+                Decision::Quiet { .. } => parts.push(format!("{cadence} quiet")),
+                Decision::Postponed { .. } => parts.push(format!("{cadence} waits")),
+                Decision::Skipped { .. } => parts.push(format!("{cadence} skipped")),
+                Decision::NotDue { .. } => {}
+            }
+        }
+        match &self.delivery {
+            None => parts.push("nothing to send".to_owned()),
+            Some(delivered) => {
+                for (number, what) in [
+                    (delivered.sent, "sent"),
+                    (delivered.deferred, "deferred"),
+                    (delivered.postponed, "postponed"),
+                    (delivered.failed, "failed"),
+                    (delivered.unknown, "unknown"),
+                    (delivered.doubtful, "doubtful"),
+                ] {
+                    if number > 0 || what == "sent" {
+                        parts.push(format!("{number} {what}"));
+                    }
+                }
+            }
+        }
+        if self.stopped {
+            parts.push("stopped".to_owned());
+        }
+        parts.join(", ")
+    }
+
     /// What somebody must know who does not watch: everything that is not well.
     pub(super) fn trouble(&self, timezone: Tz) -> String {
         let mut text = String::new();
@@ -366,6 +413,16 @@ impl CollectReport {
     /// Whether no feed with news said anything: then a quiet day is no news.
     pub(super) fn is_blind(&self) -> bool {
         self.heard == 0
+    }
+
+    /// All of it in one line, for a log.
+    pub(super) fn line(&self) -> String {
+        format!(
+            "{} read ({} failed), {}",
+            count(self.feeds as u64, "feed", "feeds"),
+            self.failures.len(),
+            count(self.new_items as u64, "new item", "new items")
+        )
     }
 
     pub(super) fn summary(&self) -> String {

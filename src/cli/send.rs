@@ -110,6 +110,7 @@ async fn on(
         }
     };
     let report = line::pass(config, store, &way, now, decides, stop, &progress).await?;
+    tracing::info!("{}", report.line());
     tell_part!("{}", report.trouble(config.newsletter.timezone));
     if let Some(address) = &config.delivery.report_to
         && report.is_eventful()

@@ -55,6 +55,9 @@ impl Work {
                 };
             let mut report = RunReport::new(line::wall());
             report.delivery = delivered;
+            if report.delivery.is_some() {
+                tracing::info!("{}", report.line());
+            }
             tell_part!("{}", report.trouble(config.newsletter.timezone));
             if *stop.borrow() {
                 return Ok(super::DONE);

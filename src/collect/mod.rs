@@ -25,6 +25,7 @@ mod robots;
 mod source;
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use article::{Article, extract, fetch_articles};
@@ -33,6 +34,7 @@ use discover::discover;
 pub use discover::{FoundFeed, find_feeds};
 pub use fetch::FetchOptions;
 use fetch::{Answer, Failed, Fetched, Fetcher};
+use futures::FutureExt as _;
 pub use html::Html;
 pub use items::items;
 pub use moments::Moments;
@@ -139,7 +141,9 @@ pub fn collect(
             // First a turn at the host, then a slot: who waits for a host keeps no other feed from its turn.
             let (_turn, _slot) = (host.turns.acquire().await, pass.slots.acquire().await);
             let mut flaw = None;
-            let (outcome, state) = pass.visit(feed, state, &host, &mut flaw).await;
+            let before = state.clone();
+            let visiting = pass.visit(feed, state, &host, &mut flaw);
+            let (outcome, state) = without_panic(visiting, before).await;
             tell(feed, &outcome);
             // Nobody hears it when the run was stopped.
             let _ = found
@@ -164,12 +168,30 @@ pub fn collect(
 fn tell(feed: &Feed, outcome: &Outcome) {
     let feed = feed.label();
     match outcome {
-        Outcome::Items(items) => tracing::info!(feed, items = items.len(), "read"),
-        Outcome::NotModified => tracing::info!(feed, "not modified"),
-        Outcome::Resting => tracing::info!(feed, "not asked yet"),
+        Outcome::Items(items) => tracing::debug!(feed, items = items.len(), "read"),
+        Outcome::NotModified => tracing::debug!(feed, "not modified"),
+        Outcome::Resting => tracing::debug!(feed, "not asked yet"),
         // The report names it; here it is only told in order.
-        Outcome::Failed(failure) => tracing::info!(feed, %failure, "failed"),
+        Outcome::Failed(failure) => tracing::debug!(feed, %failure, "failed"),
     }
+}
+
+/// What a visit gives; a panic in it is a mistake of ours, but costs this feed and no other.
+async fn without_panic(
+    visiting: impl Future<Output = (Outcome, FetchState)>,
+    before: FetchState,
+) -> (Outcome, FetchState) {
+    let visited = AssertUnwindSafe(visiting).catch_unwind().await;
+    visited.unwrap_or_else(|_| {
+        let failure =
+            FetchFailure::NotAFeed("Tidings made a mistake with it: report it".to_owned());
+        let state = FetchState {
+            failures: before.failures.saturating_add(1),
+            failure: Some(failure.clone()),
+            ..before
+        };
+        (Outcome::Failed(failure), state)
+    })
 }
 
 /// After so many feeds that did not answer in time, a host is left alone for the rest of the pass.
@@ -498,4 +520,20 @@ struct Parsed {
 struct Page {
     url: Option<Url>,
     feeds: Vec<Url>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_feed_which_is_named() {
+        let (outcome, state) =
+            without_panic(async { panic!("a mistake") }, FetchState::default()).await;
+        assert!(matches!(
+            outcome,
+            Outcome::Failed(FetchFailure::NotAFeed(_))
+        ));
+        assert_eq!(state.failures, 1);
+    }
 }

@@ -22,6 +22,9 @@ const NEWS_BYTES: usize = 6_500;
 /// A digest, and news of followed stories by the keys of those, each for whoever follows it.
 pub type Printed = (Digest, Vec<(ItemKey, EncodedNews)>);
 
+/// What makes two digests the same: the edition, the audience, and the editions that its readers have missed.
+type Key = (EditionId, Audience, Vec<EditionId>);
+
 /// An edition as one audience gets it.
 struct Rendered {
     edition: Arc<Edition>,
@@ -44,7 +47,7 @@ pub(super) struct Press<R> {
     store: Arc<Store>,
     sender: Arc<Sender>,
     render: R,
-    digests: Mutex<HashMap<(EditionId, Audience, Vec<EditionId>), Arc<Rendered>>>,
+    digests: Mutex<HashMap<Key, Arc<Rendered>>>,
 }
 
 impl<R> Press<R>

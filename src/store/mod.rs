@@ -10,6 +10,13 @@
 //! - A commit is on the disk when it returns (`synchronous = FULL`): a power cut after a mail went out
 //!   does not bring the delivery back.
 //!
+//! # Where things are
+//!
+//! [`Store`] has a part for each of those who use it: [`Items`], [`Editions`], [`Ledger`], [`Letters`], [`Subscribers`], [`Archive`]. All
+//! work on one `pool`, which says who waits for whom and replaces connections that are gone. `opening` finds or makes a store, `migrations`
+//! bring it up to date (their policy is there), `snapshot` copies one to look at, `engine` has the words that differ between the two
+//! databases, and `message` says what went wrong in words for operators.
+//!
 //! # Why sqlx, and why its `Any` driver
 //!
 //! SQLite is the engine of one machine, PostgreSQL that of several. Two drivers (rusqlite, tokio-postgres) mean

@@ -38,10 +38,10 @@ pub(super) async fn leave(
     Path(token): Path<String>,
 ) -> Answer {
     let who = app.subscriber(Purpose::Unsubscribe, &token);
-    if let Some(who) = who {
-        if app.let_go(who, ask.ip).await? {
-            app.metrics.note(Event::Left);
-        }
+    if let Some(who) = who
+        && app.let_go(who, ask.ip).await?
+    {
+        app.metrics.note(Event::Left);
     }
     let words = words(ask.language);
     let undo = app.personal("undo", Purpose::Undo, who.unwrap_or(NOBODY));

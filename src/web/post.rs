@@ -96,11 +96,15 @@ async fn pass(
             .await?;
         *is_ours = true;
     }
+    let mut tried = 0;
     while !*stop.borrow() {
         let now = (post.app.clock.wall)();
         let limit = u32::try_from(AT_ONCE).unwrap_or(u32::MAX);
         let letters = store.letters().begin_letters(limit, now).await?;
         if letters.is_empty() {
+            if tried > 0 {
+                tracing::info!("{tried} letters tried");
+            }
             return Ok(());
         }
         let mut sending = JoinSet::new();
@@ -123,6 +127,8 @@ async fn pass(
                 LetterState::Dropped => "dropped",
             };
             post.app.metrics.letter(outcome);
+            tracing::debug!(letter = id, outcome, "tried");
+            tried += 1;
             // The others are on their way, whatever becomes of this one.
             let ended = store
                 .letters()

@@ -339,8 +339,20 @@ fn a_reader_that_has_read_enough_is_no_error() {
     project
         .run(&["subscribers", "import", "list.csv", "--confirmed"])
         .expect(0);
-    for what in ["list", "export"] {
-        let mut command = project.command(&["subscribers", what]);
+    project.run(&["send"]);
+    for what in [
+        "subscribers list",
+        "subscribers export",
+        "editions list",
+        "editions show last",
+        "check --offline",
+        "feeds list",
+        "explain",
+        "preview",
+        "help",
+    ] {
+        let arguments: Vec<&str> = what.split(' ').collect();
+        let mut command = project.command(&arguments);
         let mut child = command
             .stdout(std::process::Stdio::piped())
             .stderr(std::process::Stdio::piped())
@@ -348,9 +360,64 @@ fn a_reader_that_has_read_enough_is_no_error() {
             .unwrap();
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!(
-            (output.status.code(), output.stderr.as_slice()),
-            (Some(0), &b""[..])
+            (output.status.code(), said.as_str()),
+            (Some(0), ""),
+            "{what}"
         );
     }
+}
+
+#[test]
+fn a_result_that_finds_no_room_is_a_failure() {
+    let project = Project::shipped();
+    let full = std::fs::File::create("/dev/full").unwrap();
+    let output = project
+        .command(&["feeds", "list"])
+        .stdout(full)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("No space left on device"), "{said}");
+}
+
+#[test]
+fn a_log_has_a_line_for_each_run_or_for_each_decision_and_nothing_personal() {
+    let project = Project::shipped();
+    project
+        .run(&["subscribers", "add", "--confirmed", "dora@example.org"])
+        .expect(0);
+    let lines = |flags: &[&str]| -> Vec<String> {
+        let log = project.run(flags).stderr;
+        let lines = log
+            .lines()
+            .map(|line| line.split_once("tidings::").unwrap().1.to_owned());
+        lines.collect()
+    };
+    let run = lines(&["send", "-v"]);
+    assert_eq!(run.len(), 1, "{run:#?}");
+    assert!(
+        run[0].contains("6 feeds read (0 failed), ") && run[0].ends_with(" sent"),
+        "{}",
+        run[0]
+    );
+
+    project.sql("UPDATE delivery SET state = 'pending', ended_at = NULL; DELETE FROM edition_item");
+    let decisions = lines(&["send", "-vv"]);
+    for part in [
+        "read feed=",
+        "decided cadence=daily",
+        "tried delivery=1 state=Sent",
+    ] {
+        assert!(
+            decisions.iter().any(|line| line.contains(part)),
+            "{part}: {decisions:#?}"
+        );
+    }
+    assert!(
+        decisions.iter().all(|line| !line.contains('@')),
+        "{decisions:#?}"
+    );
 }

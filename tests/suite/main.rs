@@ -17,6 +17,7 @@ mod line;
 mod mail_back;
 mod preview;
 mod serve;
+mod stores;
 mod studio;
 mod support;
 mod templates;

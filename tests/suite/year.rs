@@ -75,6 +75,7 @@ keywords = ["KI"]
 stories = 100
 [[feed]]
 url = "feed.xml"
+topics = ["ki"]
 {store}{readers}"#
         );
         let seed = std::env::var("TIDINGS_SEED")

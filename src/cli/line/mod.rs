@@ -122,6 +122,7 @@ async fn decide(
                 publish(store, &edition, blind).await?
             }
         };
+        tracing::debug!(cadence = %cadence.id, ?decision, "decided");
         report.cadences.push(CadenceReport {
             cadence: cadence.id.clone(),
             decision,

@@ -1,6 +1,7 @@
 //! The conversation about one message.
 
 use std::fmt;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use lettre::transport::smtp::Error;
@@ -63,12 +64,20 @@ impl Connection {
             Ok(text) => text,
             Err(what) => return Err(Broken::Before(what)),
         };
+        let (length, before) = (text.len() as u64, self.written.load(Ordering::Relaxed));
         match step(self.smtp.command(text), FINAL_ANSWER).await {
             Ok(Ok(said)) if said.is_done() => Ok(Outcome::Accepted),
             // Some other yes is the answer to something else: we have lost count.
             Ok(Ok(said)) => Err(Broken::After(said.out_of_turn())),
             Ok(Err(no)) => Ok(no.outcome(About::Message)),
-            Err(Broken::Before(what) | Broken::After(what)) => Err(Broken::After(what)),
+            // Without the dot that ends it, no server takes a message (RFC 5321 4.1.1.4).
+            Err(Broken::Before(what) | Broken::After(what)) => {
+                let written = self.written.load(Ordering::Relaxed) - before;
+                Err(match written < length {
+                    true => Broken::Before(what),
+                    false => Broken::After(what),
+                })
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod stream;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -26,7 +27,7 @@ use super::mailer::{Login, Security, SmtpOptions};
 use super::message::Mail;
 use crate::config::Secret;
 use crate::model::{About, Outcome, Refusal};
-use stream::ImplicitTls;
+use stream::{Counted, ImplicitTls};
 
 /// How long the answer to a whole message may take. RFC 5321 4.5.3.2.6 asks for ten minutes: who gives up
 /// earlier does not know whether the server has taken it (RFC 1047).
@@ -105,13 +106,15 @@ struct Connection {
     smtputf8: bool,
     /// The largest message that it takes, in bytes (RFC 1870).
     size: Option<usize>,
+    /// How many bytes were written to it.
+    written: Arc<AtomicU64>,
 }
 
 /// Where a conversation about one message broke off.
 enum Broken {
     /// Before the message was sent: it is safe to try again.
     Before(String),
-    /// After it was sent, in whole or in part.
+    /// After it was sent as a whole, with the dot that ends it.
     After(String),
 }
 
@@ -226,7 +229,8 @@ async fn connect(relay: &Relay) -> anyhow::Result<Connection> {
     } else {
         Box::new(tcp)
     };
-    let greeting = AsyncSmtpConnection::connect_with_transport(stream, &relay.hello);
+    let (stream, written) = Counted::new(stream);
+    let greeting = AsyncSmtpConnection::connect_with_transport(Box::new(stream), &relay.hello);
     let mut smtp = tokio::time::timeout(limit, greeting)
         .await
         .with_context(late)?
@@ -268,6 +272,7 @@ async fn connect(relay: &Relay) -> anyhow::Result<Connection> {
             .and_then(|size| size.trim().parse().ok())
             .filter(|size| *size > 0),
         smtputf8: smtp.server_info().supports_feature(Extension::SmtpUtfEight),
+        written,
         smtp,
     })
 }

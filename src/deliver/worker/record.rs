@@ -95,6 +95,7 @@ impl Run {
         if let Some(answer) = &answer {
             self.delivered.hear(answer);
         }
+        tracing::debug!(delivery = delivery.id.0, ?state, answer, "tried");
         self.step.records.push(Record {
             id: delivery.id,
             state,

@@ -122,6 +122,20 @@ impl FeedServer {
         assert!(!waited.timed_out(), "nobody asked for anything");
     }
 
+    /// Waits until a path was asked for so many times.
+    pub(crate) fn wait_for(&self, path: &str, times: usize) {
+        let log = self.shared.log.lock().unwrap();
+        let long = Duration::from_secs(60);
+        let is_short = |log: &mut Vec<(String, u16)>| {
+            log.iter().filter(|(asked, _)| asked == path).count() < times
+        };
+        let waited = self.shared.asked.wait_timeout_while(log, long, is_short);
+        assert!(
+            !waited.unwrap().1.timed_out(),
+            "{path} was not asked for {times} times"
+        );
+    }
+
     /// How often a status was sent.
     pub(crate) fn count(&self, status: u16) -> usize {
         self.shared

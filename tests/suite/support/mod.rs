@@ -63,6 +63,20 @@ impl Project {
         project
     }
 
+    /// Another configuration for the store, the feeds and the mails of `other`.
+    pub(crate) fn beside(other: &Self) -> Self {
+        let config = std::fs::read_to_string(other.path("config.toml")).unwrap();
+        let project = Self::with_config(&config);
+        let at = |name: &str| other.path(name).display().to_string();
+        let config = project.path("config.toml");
+        let text = std::fs::read_to_string(&config)
+            .unwrap()
+            .replace("feed.xml", &at("feed.xml"));
+        let store = format!("[store]\nurl = \"sqlite:{}\"\n", at("tidings.db"));
+        std::fs::write(config, text + &store).unwrap();
+        project
+    }
+
     /// A path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

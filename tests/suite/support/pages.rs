@@ -9,7 +9,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tidings::model::{Purpose, TokenKeys};
 use tidings::store::{Store, StoreUrl};
 
-use super::{Manners, Project, Smtp, newsletter, rss};
+use super::{Manners, Postgres, Project, Smtp, newsletter, rss};
 
 /// The pages of a project on a port of their own, and the mail server that its letters go to; both end with the test.
 pub(crate) struct Pages {
@@ -80,6 +80,48 @@ impl Pages {
     pub(crate) fn start_with_maildir() -> Self {
         let unlimited = "sign_ups_per_network = 1000";
         Self::with(unlimited, "[delivery]\n", Self::mail_server())
+    }
+
+    /// The same, with the store in PostgreSQL.
+    pub(crate) fn start_on(postgres: &Postgres) -> Self {
+        let store = format!("[store]\nurl = \"{}\"\n", postgres.url("postgres"));
+        Self::with("", &format!("{store}[delivery]\n"), Self::mail_server())
+    }
+
+    /// Another process that serves the same pages at another port.
+    pub(crate) fn second(&self) -> Self {
+        let project = Project::beside(&self.project);
+        let port = free_port();
+        let listen = self.url.trim_start_matches("http://").trim_end_matches('/');
+        project.edit_config(
+            &format!("listen = \"{listen}\""),
+            &format!("listen = \"127.0.0.1:{port}\""),
+        );
+        let mut pages = Self::of(project, Self::mail_server(), port);
+        pages.url.clone_from(&self.url);
+        pages
+    }
+
+    /// Tells it to read its configuration again.
+    pub(crate) fn hang_up(&self) {
+        let pid = self.process.id().to_string();
+        let kill = std::process::Command::new("kill")
+            .args(["-HUP", &pid])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Waits until a page is as `is_so` says.
+    pub(crate) fn wait_for(&self, path: &str, is_so: impl Fn(&Reply) -> bool) -> Reply {
+        let started = Instant::now();
+        loop {
+            let reply = self.get(path);
+            if is_so(&reply) {
+                return reply;
+            }
+            assert!(started.elapsed() < Duration::from_secs(60), "{reply:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     fn mail_server() -> Smtp {

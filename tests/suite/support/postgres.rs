@@ -49,12 +49,60 @@ impl Postgres {
         })
     }
 
+    /// Neither and, where there is one, a server: for tests that hold on both engines.
+    pub(crate) fn and_without() -> impl Iterator<Item = Option<Self>> {
+        std::iter::once(None).chain(Self::start().map(Some))
+    }
+
     /// The address of a database, for a configuration. One, `postgres`, is there.
     pub(crate) fn url(&self, database: &str) -> String {
         format!(
             "postgres://tidings@localhost/{database}?host={}",
             self.folder
         )
+    }
+
+    /// Tells it something, as its administrator does.
+    pub(crate) fn sql(&self, statement: &'static str) {
+        self.ask(async |connection| {
+            sqlx::Executor::execute(connection, statement)
+                .await
+                .unwrap();
+        });
+    }
+
+    /// Waits until a question is answered with yes.
+    pub(crate) fn wait_until(&self, question: &'static str) {
+        self.ask(async |connection| {
+            let started = std::time::Instant::now();
+            while !sqlx::query_scalar::<_, bool>(question)
+                .fetch_one(&mut *connection)
+                .await
+                .unwrap()
+            {
+                assert!(started.elapsed().as_secs() < 60, "{question}");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        });
+    }
+
+    fn ask(&self, work: impl AsyncFnOnce(&mut sqlx::AnyConnection)) {
+        sqlx::any::install_default_drivers();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let url = self.url("postgres");
+            let mut connection = <sqlx::AnyConnection as sqlx::Connection>::connect(&url)
+                .await
+                .unwrap();
+            // Its own idling is nobody's business.
+            sqlx::Executor::execute(&mut connection, "SET idle_session_timeout = 0")
+                .await
+                .unwrap();
+            work(&mut connection).await;
+        });
     }
 
     /// Restarts it, as an operator does; returns when it takes connections again.

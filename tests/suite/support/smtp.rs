@@ -30,6 +30,8 @@ struct Account {
     /// How often each recipient got a mail.
     taken: HashMap<String, u32>,
     messages: usize,
+    /// The recipients, in the order in which their mail was taken.
+    order: Vec<String>,
     /// The latest message of each recipient, if messages are kept.
     mails: HashMap<String, Vec<u8>>,
     /// Envelope senders, by recipient.
@@ -108,6 +110,11 @@ impl Smtp {
             assert!(!late.timed_out(), "{} of {messages} came", waited.messages);
             account = waited;
         }
+    }
+
+    /// Who got a mail, in the order in which it was taken.
+    pub(crate) fn order(&self) -> Vec<String> {
+        self.shared.account.lock().unwrap().order.clone()
     }
 
     /// How many messages it has taken.
@@ -273,6 +280,7 @@ fn word(recipient: &str) -> &str {
 fn take(server: &Shared, from: &str, to: &str, message: Vec<u8>, keeps: bool) {
     let mut account = server.account.lock().unwrap();
     account.messages += 1;
+    account.order.push(to.to_owned());
     *account.taken.entry(to.to_owned()).or_default() += 1;
     if keeps {
         account.mails.insert(to.to_owned(), message);

@@ -430,11 +430,14 @@ async fn the_log_of_consent_cannot_be_changed() {
     let store = place.open().await;
     subscribed(&store, "anna@example.org").await;
     let mut connection = store.pool.writing().await.unwrap();
-    let changed = sqlx::query("UPDATE consent SET ip = '127.0.0.1'")
-        .execute(&mut *connection)
-        .await;
-    let error = changed.unwrap_err().to_string();
-    assert!(error.contains("only added to"), "{error}");
+    for column in ["subscriber", "event", "at", "ip", "form", "text", "details"] {
+        let sql = format!("UPDATE consent SET {column} = {column}");
+        let changed = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .execute(&mut *connection)
+            .await;
+        let error = changed.unwrap_err().to_string();
+        assert!(error.contains("only added to"), "{column}: {error}");
+    }
 }
 
 #[tokio::test]
