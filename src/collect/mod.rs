@@ -432,6 +432,7 @@ impl Pass {
             wall: self.wall,
             // A clock that was ahead then would make all that is new look old.
             last_read: state.succeeded_at.map(|at| at.min(self.now)),
+            newest: state.newest_at,
         };
         let (bytes, url, feed) = (
             std::mem::take(&mut answer.bytes),

@@ -22,6 +22,8 @@ pub struct Moments {
     pub wall: DateTime<Utc>,
     /// When the feed was last read; `None` for the first time.
     pub last_read: Option<DateTime<Utc>>,
+    /// The date of the newest item that it had by then.
+    pub newest: Option<DateTime<Utc>>,
 }
 
 impl Moments {
@@ -43,14 +45,15 @@ impl Moments {
     }
 
     /// When an item that was not there before became news. In a feed that we know, that is now, however long
-    /// the feed was down; only what is much older than the last fetch is an archive that came to light. In
+    /// the feed was down; only what is much older than the last fetch, and than what was there then, is an archive that came to light. In
     /// a new feed, it is the day of its publication.
     pub(super) fn arrived(self, published: DateTime<Utc>) -> DateTime<Utc> {
-        match self.last_read {
-            Some(last) if published >= last - BACKDATED && published < self.now => {
-                self.just_before_now()
-            }
-            _ => published,
+        let is_news = self.last_read.is_some_and(|last| {
+            published >= last - BACKDATED || self.newest.is_some_and(|newest| published > newest)
+        });
+        match is_news && published < self.now {
+            true => self.just_before_now(),
+            false => published,
         }
     }
 }
@@ -72,6 +75,7 @@ pub(super) mod tests {
             now: now(),
             wall: now(),
             last_read: None,
+            newest: None,
         }
     }
 
@@ -114,6 +118,15 @@ pub(super) mod tests {
             again.arrived(days(30)),
             days(30),
             "an archive that came to light"
+        );
+        let after_the_newest = Moments {
+            newest: Some(days(31)),
+            ..again
+        };
+        assert_eq!(
+            after_the_newest.arrived(days(30)),
+            just_before_now,
+            "the clock was ahead when the feed was last read"
         );
         let tomorrow = now() + TimeDelta::days(2);
         assert_eq!(again.arrived(tomorrow), tomorrow);
