@@ -42,7 +42,11 @@ impl fmt::Display for StoreUrl {
             Self::Sqlite(path) => write!(f, "{}", path.display()),
             Self::Postgres(url) => {
                 let host = url.host_str().unwrap_or("localhost");
-                write!(f, "the database {}{}", host, url.path())
+                let port = url
+                    .port()
+                    .map(|port| format!(":{port}"))
+                    .unwrap_or_default();
+                write!(f, "the database {host}{port}{}", url.path())
             }
         }
     }

@@ -67,9 +67,15 @@ impl Items<'_> {
         // In the order of their index, neighbours share its pages: with many items, most of the work is there.
         distinct.sort_unstable_by_key(|(item, _)| item.key.as_str());
         carried.sort_unstable();
-        let items = distinct;
-        let mut new = 0;
-        for batch in items.chunks(BATCH) {
+        let items = distinct.len();
+        // Known items keep the number that they have.
+        let last = last_number(&mut tx).await? + 1;
+        let (due, announced): (Vec<_>, Vec<_>) = distinct
+            .into_iter()
+            .partition(|(_, arrived)| *arrived <= now);
+        let batches = due.chunks(BATCH).map(|batch| (batch, last));
+        let batches = batches.chain(announced.chunks(BATCH).map(|batch| (batch, ANNOUNCED)));
+        for (batch, number) in batches {
             let row = |(item, arrived): &(&Item, DateTime<Utc>)| {
                 json!({
                     "key": item.key, "source": item.source, "title": item.title, "url": item.url,
@@ -78,18 +84,18 @@ impl Items<'_> {
                     "dated": i64::from(item.dated), "arrived": arrived.timestamp(), "image": item.image,
                     "comments_url": item.comments_url, "comments": item.comments,
                     "mark": item.mark.map(Mark::as_str), "relayed": i64::from(item.relayed),
-                    "categories": json!(item.categories).to_string(), "seen": now.timestamp(),
+                    "categories": json!(item.categories).to_string(),
                 })
             };
             let sql = self.with_rows(
                 "INSERT INTO item (key, source, title, url, summary, words, author, language, published, dated, arrived,
-                                   image, comments_url, comments, mark, relayed, categories, seen_at)
+                                   image, comments_url, comments, mark, relayed, categories, seen_at, number)
                  SELECT r.value->>'key', r.value->>'source', r.value->>'title', r.value->>'url', r.value->>'summary',
                         CAST(r.value->>'words' AS BIGINT), r.value->>'author', r.value->>'language',
                         CAST(r.value->>'published' AS BIGINT), CAST(r.value->>'dated' AS BIGINT),
                         CAST(r.value->>'arrived' AS BIGINT), r.value->>'image', r.value->>'comments_url',
                         CAST(r.value->>'comments' AS BIGINT), r.value->>'mark', CAST(r.value->>'relayed' AS BIGINT),
-                        r.value->>'categories', CAST(r.value->>'seen' AS BIGINT)
+                        r.value->>'categories', CAST($2 AS BIGINT), CAST($3 AS BIGINT)
                  FROM {rows} WHERE true
                  ON CONFLICT (key) DO UPDATE SET
                     title = excluded.title, summary = excluded.summary, words = excluded.words,
@@ -100,20 +106,25 @@ impl Items<'_> {
                     arrived = CASE WHEN item.arrived > $2 AND excluded.arrived < item.arrived
                                    THEN excluded.arrived ELSE item.arrived END,
                     seen_at = CASE WHEN item.seen_at > $2 THEN excluded.seen_at ELSE item.seen_at END
-                 WHERE excluded.relayed <= item.relayed
-                 RETURNING number",
+                 WHERE excluded.relayed <= item.relayed",
             );
             let rows: Vec<_> = batch.iter().map(row).collect();
-            let written: Vec<i64> = sqlx::query_scalar(sql)
+            sqlx::query(sql)
                 .bind(serde_json::Value::from(rows).to_string())
                 .bind(now.timestamp())
-                .fetch_all(&mut *tx)
+                .bind(number)
+                .execute(&mut *tx)
                 .await?;
-            new += written
-                .iter()
-                .filter(|number| **number == UNNUMBERED)
-                .count();
         }
+        set_last_number(&mut tx, last).await?;
+        // The counter is ours until the end of the transaction, and so is its number.
+        let new: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM item WHERE number = $1 OR number = 0 AND seen_at = $2",
+        )
+        .bind(last)
+        .bind(now.timestamp())
+        .fetch_one(&mut *tx)
+        .await?;
         for batch in carried.chunks(BATCH) {
             let sql = self.with_rows(
                 "INSERT INTO item_feed (item, feed) SELECT r.value->>'item', r.value->>'feed' FROM {rows} WHERE true
@@ -127,11 +138,11 @@ impl Items<'_> {
                 .await?;
         }
         super::feeds::save_fetch_states(self, &mut tx, states).await?;
-        number_news(&mut tx, now).await?;
         tx.commit().await?;
+        let new = usize::try_from(new).unwrap_or_default().min(items);
         Ok(Saved {
             new,
-            known: items.len() - new,
+            known: items - new,
         })
     }
 
@@ -298,38 +309,39 @@ impl Items<'_> {
     }
 }
 
-/// What an item has for a number that was written and not numbered yet, and one that is announced for later.
+/// What an item has for a number that an older program has written, and one that is announced for later.
 const UNNUMBERED: i64 = -1;
 const ANNOUNCED: i64 = 0;
 
-/// Numbers what has become news by `now`, in the order in which it arrived. Returns the last number that was given.
-///
-/// The counter is locked until the transaction ends, so that a number is never visible before a lower one.
-async fn number_news(tx: &mut AnyConnection, now: DateTime<Utc>) -> sqlx::Result<i64> {
+/// The last number that was given. The counter is locked until the transaction ends, so that a number is never visible before a lower one.
+async fn last_number(tx: &mut AnyConnection) -> sqlx::Result<i64> {
     let last: String = sqlx::query_scalar(
         "UPDATE setting SET value = value WHERE key = 'item_number' RETURNING value",
     )
-    .fetch_one(&mut *tx)
+    .fetch_one(tx)
     .await?;
-    let last: i64 = last.parse().map_err(|_| {
-        sqlx::Error::Decode(format!("the setting item_number is “{last}”, and no number").into())
-    })?;
-    let numbered = sqlx::query(
-        "UPDATE item SET number = $1 + n.place
-         FROM (SELECT id AS item_id, ROW_NUMBER() OVER (ORDER BY arrived, id) AS place FROM item
-               WHERE number <= 0 AND arrived <= $2) n
-         WHERE item.id = n.item_id",
-    )
-    .bind(last)
-    .bind(now.timestamp())
-    .execute(&mut *tx)
-    .await?;
-    let numbered = i64::try_from(numbered.rows_affected()).unwrap_or_default();
-    if numbered > 0 {
-        sqlx::query("UPDATE setting SET value = $1 WHERE key = 'item_number'")
-            .bind((last + numbered).to_string())
-            .execute(&mut *tx)
-            .await?;
+    super::known(last.parse().ok(), "item_number", last)
+}
+
+async fn set_last_number(tx: &mut AnyConnection, last: i64) -> sqlx::Result<()> {
+    sqlx::query("UPDATE setting SET value = $1 WHERE key = 'item_number'")
+        .bind(last.to_string())
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Numbers what has become news by `now` and has no number. Returns the last number that was given.
+async fn number_news(tx: &mut AnyConnection, now: DateTime<Utc>) -> sqlx::Result<i64> {
+    let mut last = last_number(tx).await?;
+    let numbered = sqlx::query("UPDATE item SET number = $1 WHERE number <= 0 AND arrived <= $2")
+        .bind(last + 1)
+        .bind(now.timestamp())
+        .execute(&mut *tx)
+        .await?;
+    if numbered.rows_affected() > 0 {
+        last += 1;
+        set_last_number(tx, last).await?;
     }
     sqlx::query("UPDATE item SET number = $1 WHERE number = $2")
         .bind(ANNOUNCED)
@@ -343,7 +355,7 @@ async fn number_news(tx: &mut AnyConnection, now: DateTime<Utc>) -> sqlx::Result
     )
     .execute(&mut *tx)
     .await?;
-    Ok(last + numbered)
+    Ok(last)
 }
 
 /// Which of `items` were pruned once.

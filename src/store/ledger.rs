@@ -287,7 +287,7 @@ impl Ledger<'_> {
             "UPDATE delivery SET state = 'leased', attempts = attempts + 1, begun = 0, worker = $3 WHERE id IN
                 (SELECT id FROM delivery WHERE state IN ('pending', 'deferred') AND due_at <= $1 AND held = 0
                  ORDER BY due_at, id LIMIT $2 {})
-             RETURNING id",
+             RETURNING id, planned_at",
             self.engine.dialect.skip_locked
         );
         let leased = sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -303,24 +303,15 @@ impl Ledger<'_> {
             .iter()
             .map(|row| row.try_get("id"))
             .collect::<sqlx::Result<_>>()?;
+        let mut is_old = false;
+        for row in &leased {
+            is_old |= row.try_get::<i64, _>("planned_at")? < (wall - OLD).timestamp();
+        }
         let ids = super::array(ids);
+        if is_old {
+            self.supersede(&mut *tx, &ids, wall).await?;
+        }
         let leased = "CAST(r.value->>'v' AS BIGINT) FROM {rows}";
-        // Nobody wants three digests at once because the mail server was away for three days: the news of the old ones go with the
-        // newest.
-        let sql = self.with_rows(&format!(
-            "UPDATE delivery SET state = 'failed', ended_at = $2, worker = NULL, answer = 'its news go with a later edition'
-             WHERE id IN (SELECT {leased}) AND planned_at < $3 AND EXISTS (
-                SELECT 1 FROM edition e JOIN edition n ON n.newsletter = e.newsletter AND n.cadence = e.cadence AND n.slot > e.slot
-                JOIN delivery d ON d.edition = n.id AND d.subscriber = delivery.subscriber
-                WHERE e.id = delivery.edition AND e.cadence <> 'followed' AND n.state = 'published'
-                AND d.state IN ('pending', 'deferred', 'leased') AND d.begun = 0 AND d.held = 0)"
-        ));
-        sqlx::query(sql)
-            .bind(&ids)
-            .bind(wall.timestamp())
-            .bind((wall - OLD).timestamp())
-            .execute(&mut *tx)
-            .await?;
         let sql = self.with_rows(&format!(
             "UPDATE delivery SET state = 'cancelled', ended_at = $2, worker = NULL
              WHERE id IN (SELECT {leased}) AND state = 'leased' AND NOT ({WELCOME} AND {FOLLOWS})"
@@ -396,6 +387,31 @@ impl Ledger<'_> {
         Ok(Some(deliveries))
     }
 
+    /// Gives up those of some claimed deliveries that are old and whose subscribers have a later one waiting: nobody wants three digests at once
+    /// because the mail server was away for three days. Their news go with the newest.
+    async fn supersede(
+        &self,
+        tx: &mut AnyConnection,
+        ids: &str,
+        wall: DateTime<Utc>,
+    ) -> sqlx::Result<()> {
+        let sql = self.with_rows(
+            "UPDATE delivery SET state = 'failed', ended_at = $2, worker = NULL, answer = 'its news go with a later edition'
+             WHERE id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows}) AND planned_at < $3 AND EXISTS (
+                SELECT 1 FROM edition e JOIN edition n ON n.newsletter = e.newsletter AND n.cadence = e.cadence AND n.slot > e.slot
+                JOIN delivery d ON d.edition = n.id AND d.subscriber = delivery.subscriber
+                WHERE e.id = delivery.edition AND e.cadence <> 'followed' AND n.state = 'published'
+                AND d.state IN ('pending', 'deferred', 'leased') AND d.begun = 0 AND d.held = 0)",
+        );
+        sqlx::query(sql)
+            .bind(ids)
+            .bind(wall.timestamp())
+            .bind((wall - OLD).timestamp())
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
     /// Which editions the subscribers of deliveries have missed, by the delivery that their news go with: deliveries of its cadence before it
     /// that have failed since the last one that was sent. Latest first.
     async fn missed_of(
@@ -404,6 +420,15 @@ impl Ledger<'_> {
         ids: &str,
         wall: DateTime<Utc>,
     ) -> sqlx::Result<HashMap<i64, Vec<EditionId>>> {
+        let any: Option<i64> = sqlx::query_scalar(
+            "SELECT subscriber FROM delivery WHERE state = 'failed' AND planned_at > $1 LIMIT 1",
+        )
+        .bind((wall - MISSED).timestamp())
+        .fetch_optional(&mut *tx)
+        .await?;
+        if any.is_none() {
+            return Ok(HashMap::new());
+        }
         let sql = self.with_rows(
             "SELECT d.id, m.edition FROM delivery d
              JOIN delivery m ON m.subscriber = d.subscriber AND m.state = 'failed' AND m.planned_at > $2
@@ -508,18 +533,22 @@ impl Ledger<'_> {
         }
         // Of a record: whoever else has given the delivery up meanwhile (`inherit`, an unsubscription) knew less than its
         // worker does.
+        // Each member of a row is looked for once.
         let sql = self.with_rows(&format!(
-            "UPDATE delivery SET
-                state = CASE r.value->>'state' WHEN 'begun' THEN 'leased' ELSE r.value->>'state' END,
-                begun = CASE r.value->>'state' WHEN 'begun' THEN 1 ELSE 0 END,
-                tried_at = CASE r.value->>'state' WHEN 'begun' THEN COALESCE(tried_at, $3) ELSE tried_at END,
-                held = COALESCE(CAST(r.value->>'held' AS BIGINT), 0),
-                worker = CASE r.value->>'state' WHEN 'begun' THEN worker END,
-                answer = CASE r.value->>'state' WHEN 'begun' THEN answer ELSE r.value->>'answer' END,
-                due_at = CASE r.value->>'state' WHEN 'deferred' THEN CAST(r.value->>'at' AS BIGINT) ELSE due_at END,
-                ended_at = CASE WHEN r.value->>'state' NOT IN ('begun', 'deferred') THEN CAST(r.value->>'at' AS BIGINT) END
-             FROM {{rows}} WHERE delivery.id = CAST(r.value->>'id' AS BIGINT) AND delivery.worker = $2
-             AND (r.value->>'state' <> 'begun' OR delivery.state = 'leased' AND {WELCOME})
+            "WITH r AS MATERIALIZED (
+                SELECT CAST(r.value->>'id' AS BIGINT) AS id, r.value->>'state' AS state, r.value->>'answer' AS answer,
+                       CAST(r.value->>'at' AS BIGINT) AS at, COALESCE(CAST(r.value->>'held' AS BIGINT), 0) AS held FROM {{rows}})
+             UPDATE delivery SET
+                state = CASE r.state WHEN 'begun' THEN 'leased' ELSE r.state END,
+                begun = CASE r.state WHEN 'begun' THEN 1 ELSE 0 END,
+                tried_at = CASE r.state WHEN 'begun' THEN COALESCE(tried_at, $3) ELSE tried_at END,
+                held = r.held,
+                worker = CASE r.state WHEN 'begun' THEN worker END,
+                answer = CASE r.state WHEN 'begun' THEN delivery.answer ELSE r.answer END,
+                due_at = CASE r.state WHEN 'deferred' THEN r.at ELSE due_at END,
+                ended_at = CASE WHEN r.state NOT IN ('begun', 'deferred') THEN r.at END
+             FROM r WHERE delivery.id = r.id AND delivery.worker = $2
+             AND (r.state <> 'begun' OR delivery.state = 'leased' AND {WELCOME})
              RETURNING delivery.id, delivery.begun"
         ));
         let written = sqlx::query(sql)

@@ -20,6 +20,8 @@ struct Table {
     name: &'static str,
     /// Which rows, where it is not all of them; `{from}` is the schema of the source.
     rows: &'static str,
+    /// A table that these rows depend on; where an older store has none, there are none.
+    needs: &'static str,
     /// A column that stays empty.
     empty: &'static str,
 }
@@ -29,6 +31,7 @@ impl Table {
         Self {
             name,
             rows: "",
+            needs: name,
             empty: "",
         }
     }
@@ -52,6 +55,7 @@ const COMPOSING: &[Table] = &[
     Table::all("follow"),
     Table {
         rows: "WHERE id IN (SELECT subscriber FROM {from}follow)",
+        needs: "follow",
         ..Table::all("subscriber")
     },
 ];
@@ -152,6 +156,9 @@ async fn attach(copy: &mut AnyConnection, from: &Engine, tables: &[Table]) -> an
         .await?;
     let mut tx = copy.begin().await?;
     for table in tables {
+        if columns(&mut tx, "live", table.needs).await?.is_empty() {
+            continue;
+        }
         let there = columns(&mut tx, "live", table.name).await?;
         let mut names = columns(&mut tx, "main", table.name).await?;
         names.retain(|name| there.contains(name));
@@ -195,7 +202,8 @@ async fn page(
         .await?;
         let mut names = columns(&mut tx, "main", table.name).await?;
         names.retain(|name| there.contains(name));
-        if names.is_empty() {
+        // Ours has the form of the source by now.
+        if names.is_empty() || columns(&mut tx, "main", table.needs).await?.is_empty() {
             continue;
         }
         let values: Vec<String> = names

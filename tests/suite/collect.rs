@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::support::{FeedServer, Project, newsletter, rss};
+use crate::support::{FeedServer, Machine, NOW, Project, Ran, newsletter, rss};
 
 fn project(feeds: &[&str]) -> Project {
     let sections: String = feeds
@@ -519,4 +519,37 @@ fn a_file_is_read_whenever_it_is_there() {
     )
     .unwrap();
     assert_eq!(new(), 1);
+}
+
+#[test]
+fn a_run_with_a_clock_that_was_a_year_ahead_silences_no_feed() {
+    let feeds = FeedServer::start();
+    let body = rss("Quelle", &[("KI lernt segeln", "Auf dem See.")]);
+    let url = feeds.script("/feed", move |_| {
+        (
+            200,
+            vec![("cache-control", "max-age=36000".to_owned())],
+            body.clone(),
+        )
+    });
+    let config = newsletter().replace(&format!("now = \"{NOW}\""), "")
+        + &format!("[[feed]]\nurl = \"{url}\"\n");
+    let project = Project::with_config(&config);
+    let Some(ahead) = Machine::default().at("+365d") else {
+        return;
+    };
+    let collect = |machine: &Machine| {
+        let mut command = machine.run_on(project.command(&["collect"]));
+        Ran::from(command.output().unwrap()).expect(0);
+    };
+    collect(&ahead);
+    assert_eq!(feeds.requests("/feed").len(), 1);
+    collect(&Machine::default());
+    assert_eq!(
+        feeds.requests("/feed").len(),
+        2,
+        "that rest is longer than any we give"
+    );
+    collect(&Machine::default());
+    assert_eq!(feeds.requests("/feed").len(), 2, "this one holds");
 }

@@ -185,3 +185,34 @@ fn an_operator_can_decide_when_a_store_is_brought_up_to_date() {
     assert_eq!(done, "tidings.db is up to date.\n");
     project.run(&["send"]).expect(0).silent();
 }
+
+#[test]
+fn what_postgresql_says_is_told_once_and_with_a_cure() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    postgres.sql("CREATE ROLE guest LOGIN");
+    for (url, expected) in [
+        (
+            postgres.url("nowhere"),
+            "tidings: opening the store the database localhost/nowhere: database \"nowhere\" does not exist: make it with `createdb`, \
+             or name another one (store.url)\n",
+        ),
+        (
+            postgres.url("postgres").replace("tidings@", "guest@"),
+            "tidings: opening the store the database localhost/postgres: permission denied for schema public: give this user the rights: \
+             GRANT ALL ON ALL TABLES IN SCHEMA public, and CREATE ON SCHEMA public\n",
+        ),
+        (
+            "postgres://tidings@127.0.0.1:1/tidings".to_owned(),
+            "tidings: opening the store the database 127.0.0.1:1/tidings: the database server cannot be reached (Connection refused (os error \
+             111)): is it running, and are the host and the port right (store.url)?\n",
+        ),
+    ] {
+        let config =
+            newsletter() + &format!("[store]\nurl = \"{url}\"\n[[feed]]\nurl = \"feed.xml\"\n");
+        let project = Project::with_config(&config);
+        let told = project.run(&["send"]).expect(1).stderr;
+        assert_eq!(told, expected);
+    }
+}

@@ -95,3 +95,89 @@ async fn a_store_holds_one_newsletter() {
     );
     place.open().await;
 }
+
+#[tokio::test]
+async fn a_store_of_every_earlier_version_is_brought_up_to_date() {
+    for version in 1..migrations::KNOWN {
+        let place = Place::new().await.unwrap();
+        let StoreUrl::Sqlite(path) = place.url() else {
+            unreachable!("it is a file")
+        };
+        std::fs::write(&path, "").unwrap();
+        let engine = engine::Engine::at(&place.url()).unwrap();
+        let mut connection = engine.connect().await.unwrap();
+        migrations::migrate(&engine, &mut connection, version)
+            .await
+            .unwrap();
+        // As each of them writes an item and what an edition has covered.
+        let sql = "INSERT INTO setting VALUES ('newsletter', 'test');
+             INSERT INTO item (key, source, title, summary, words, published, dated, arrived) VALUES ('old', '', 'old', '', 0, 50, 1, 50);
+             INSERT INTO item (key, source, title, summary, words, published, dated, arrived) VALUES ('new', '', 'new', '', 0, 90, 1, 90);
+             INSERT INTO item_feed VALUES ('old', 'feed'), ('new', 'feed');
+             INSERT INTO edition (id, newsletter, cadence, slot, until, created_at, state, content)
+             VALUES ('test.daily.1', 'test', 'daily', 60, 60, 60, 'quiet', '{}')";
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        if version > 1 {
+            // Nothing refers to the table of feeds' states.
+            sqlx::raw_sql("DELETE FROM feed")
+                .execute(&mut connection)
+                .await
+                .unwrap();
+        }
+        sqlx::Connection::close(connection).await.unwrap();
+        assert!(Store::is_behind(&place.url()).await.unwrap());
+
+        let snapshot = Store::snapshot(&place.url(), "test").await.unwrap();
+        let store = place.open().await;
+        assert!(!store.is_new());
+        for store in [snapshot, store] {
+            let cadence = crate::model::CadenceId("daily".into());
+            let editions = store.editions();
+            let history = editions.history("test", &cadence, now(), now());
+            let covered = history.await.unwrap().covered;
+            let news = crate::model::Coverage {
+                after: covered,
+                up_to: store.items().number_news(now()).await.unwrap(),
+            };
+            let feeds = HashSet::from([FeedKey("feed".into())]);
+            let items = store
+                .items()
+                .list_news(&feeds, day(), news, None)
+                .await
+                .unwrap();
+            let titles: Vec<&str> = items.iter().map(|item| item.title.as_str()).collect();
+            assert_eq!(
+                (covered, &titles[..]),
+                (Some(1), &["new"][..]),
+                "version {version}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_has_merely_seen_more_than_we_know_is_used() {
+    let place = Place::new().await.unwrap();
+    let store = place.open().await;
+    sqlx::query("UPDATE setting SET value = '99' WHERE key = 'migrations'")
+        .execute(&mut *store.pool.writing().await.unwrap())
+        .await
+        .unwrap();
+    store.close().await.unwrap();
+    place.open().await;
+}
+
+#[tokio::test]
+async fn a_log_without_its_store_is_not_taken_for_that_of_a_new_one() {
+    let place = Place::new().await.unwrap();
+    let StoreUrl::Sqlite(path) = place.url() else {
+        unreachable!("it is a file")
+    };
+    std::fs::write(format!("{}-wal", path.display()), "what was committed").unwrap();
+    let error = Store::open(&place.url(), "test").await.err().unwrap();
+    assert!(
+        format!("{error:#}").contains("the file is missing, but its log"),
+        "{error:#}"
+    );
+    assert!(!path.exists());
+}

@@ -443,7 +443,17 @@ async fn collectors_beside_each_other_count_what_is_new_to_the_store() {
     let (first, second) = (first.unwrap(), second.unwrap());
     assert_eq!(first.new + second.new, 300);
     assert_eq!(first.known + second.known, 100);
-    assert_eq!(one.number_news(now()).await.unwrap(), 300);
+    let (store, feeds) = (place.open().await, HashSet::from([FeedKey("feed".into())]));
+    let coverage = Coverage {
+        after: Some(0),
+        up_to: one.number_news(now()).await.unwrap(),
+    };
+    let items = store.items();
+    let news = items
+        .list_news(&feeds, day(), coverage, None)
+        .await
+        .unwrap();
+    assert_eq!(news.len(), 300, "each has a number");
 }
 
 #[tokio::test]
