@@ -167,7 +167,7 @@ impl Subscribers<'_> {
         Ok(!left.is_empty())
     }
 
-    /// Unsubscribes all of `who`, each with where the wish came from, as [`Store::unsubscribe`] does. Returns those who had not left
+    /// Unsubscribes all of `who`, each with where the wish came from, as [`Self::unsubscribe`] does. Returns those who had not left
     /// before.
     ///
     /// # Errors
