@@ -76,7 +76,8 @@ async fn serve(
         counted: Arc::default(),
         right: Arc::new(Right::to_send_letters(&config)),
     };
-    let mut pages = Pages::start(config, options, &shared).await?;
+    let mut pages = Pages::prepare(config, options, &shared).await?;
+    pages.work(&shared);
     let (show, shown) = watch::channel(pages.router());
     let (show_metrics, shown_metrics) = watch::channel(pages.metrics());
     let mut serving = JoinSet::new();
@@ -95,7 +96,7 @@ async fn serve(
         }
         let loaded = reloaded(path, store, places).await;
         let started = match loaded {
-            Ok((config, options)) => Pages::start(config, options, &shared).await,
+            Ok((config, options)) => Pages::prepare(config, options, &shared).await,
             Err(error) => Err(error),
         };
         match started {
@@ -103,6 +104,7 @@ async fn serve(
                 // Nobody is sent away: who has asked is answered by the old pages.
                 let _ = (show.send(new.router()), show_metrics.send(new.metrics()));
                 std::mem::replace(&mut pages, new).end().await;
+                pages.work(&shared);
                 tracing::info!("The configuration was read again.");
                 shared.health.is_up(CONFIGURATION);
             }
@@ -183,12 +185,18 @@ impl Right {
 /// The pages by one configuration, and the work that belongs to them.
 struct Pages {
     app: Arc<App>,
+    post: Arc<Post>,
     work: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
 
 impl Pages {
-    async fn start(config: Config, options: ServeOptions, shared: &Shared) -> anyhow::Result<Self> {
+    /// Makes sure that all is there that this configuration needs.
+    async fn prepare(
+        config: Config,
+        options: ServeOptions,
+        shared: &Shared,
+    ) -> anyhow::Result<Self> {
         let store = &shared.store;
         store
             .subscribers()
@@ -199,13 +207,9 @@ impl Pages {
             wall: line::wall,
             pretended: config.now,
         };
-        let send_every = options.send_every;
         let tokens = store.token_keys().await?;
-        let app = App::new(config.clone(), options, tokens, store.clone(), clock);
+        let app = App::new(config, options, tokens, store.clone(), clock);
         let app = Arc::new(app.sharing(shared.health.clone(), shared.counted.clone()));
-        let (stop, stopped) = watch::channel(false);
-        let mut work = JoinSet::new();
-        let supervised = |name| (name, shared.health.clone(), stopped.clone());
         let right = shared.right.clone();
         let post = Arc::new(Post {
             may_post: Box::new(move || right.ask()),
@@ -213,35 +217,36 @@ impl Pages {
             mailer: way.mailer,
             sender: way.sender,
         });
-        let (name, health, until) = supervised("letters");
-        let stopped_letters = stopped.clone();
-        work.spawn(supervise(name, health, until, move || {
-            web::deliver_letters(post.clone(), stopped_letters.clone())
-        }));
-        let (name, health, until) = supervised("archive");
-        let (for_archive, stopped_archive) = (config.clone(), stopped.clone());
-        let archived = app.clone();
-        work.spawn(supervise(name, health, until, move || {
-            index(
-                for_archive.clone(),
-                archived.clone(),
-                stopped_archive.clone(),
-            )
-        }));
-        if let Some(every) = send_every {
-            let (name, health, until) = supervised("sending");
-            let stopped = stopped.clone();
-            let health_of_runs = health.clone();
-            work.spawn(supervise(name, health, until, move || {
-                send(
-                    config.clone(),
-                    every,
-                    health_of_runs.clone(),
-                    stopped.clone(),
-                )
+        Ok(Self {
+            app,
+            post,
+            work: JoinSet::new(),
+            stop: watch::Sender::new(false),
+        })
+    }
+
+    /// Begins the work.
+    fn work(&mut self, shared: &Shared) {
+        let (app, post) = (self.app.clone(), self.post.clone());
+        let stop = || self.stop.subscribe();
+        let (stopped, health) = (stop(), shared.health.clone());
+        self.work
+            .spawn(supervise("letters", health, stop(), move || {
+                web::deliver_letters(post.clone(), stopped.clone())
             }));
+        let (stopped, health, archived) = (stop(), shared.health.clone(), app.clone());
+        self.work
+            .spawn(supervise("archive", health, stop(), move || {
+                index(archived.clone(), stopped.clone())
+            }));
+        if let Some(every) = app.options.send_every {
+            let (stopped, health) = (stop(), shared.health.clone());
+            let of_runs = health.clone();
+            self.work
+                .spawn(supervise("sending", health, stop(), move || {
+                    send(app.config.clone(), every, of_runs.clone(), stopped.clone())
+                }));
         }
-        Ok(Self { app, work, stop })
     }
 
     fn router(&self) -> Router {
@@ -263,9 +268,9 @@ impl Pages {
 const LOOK: Duration = Duration::from_secs(15);
 
 /// Puts editions into the archive that another process has published and could not, and keeps SQLite's log short.
-async fn index(config: Config, app: Arc<App>, mut stop: watch::Receiver<bool>) {
+async fn index(app: Arc<App>, mut stop: watch::Receiver<bool>) {
     loop {
-        if let Err(error) = line::index_editions(&config, &app.store).await {
+        if let Err(error) = line::index_editions(&app.config, &app.store).await {
             let said = crate::store::describe(&error);
             tracing::warn!("The archive could not be kept up to date: {said}");
         }

@@ -105,7 +105,11 @@ where
         if !delivery.missed.is_empty() {
             let mut missed = Vec::new();
             for id in &delivery.missed {
-                missed.push(self.load(id).await?);
+                match self.load(id).await {
+                    Ok(edition) => missed.push(edition),
+                    // Its own news are worth the mail.
+                    Err(error) => tracing::warn!("What was missed is left out: {error:#}"),
+                }
             }
             edition = edition.with_missed(&missed);
         }

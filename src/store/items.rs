@@ -159,6 +159,18 @@ impl Items<'_> {
         Ok(last)
     }
 
+    /// The last number of an item that arrived before `until`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_number_before(&self, until: DateTime<Utc>) -> sqlx::Result<i64> {
+        let mut connection = self.reading().await?;
+        sqlx::query_scalar("SELECT COALESCE(MAX(number), 0) FROM item WHERE arrived < $1")
+            .bind(until.timestamp())
+            .fetch_one(&mut *connection)
+            .await
+    }
+
     /// Deletes the items that became news before `before` and up to the number `covered`, and remembers their keys: should a feed show one
     /// of them again, it is not taken for new. Returns how many there were.
     ///

@@ -19,21 +19,19 @@ pub(super) async fn compose(
     store: &Store,
     cadence: &Cadence,
     slot: DateTime<Utc>,
-    (window, covered): (Window, Option<i64>),
+    span: Span,
     now: DateTime<Utc>,
     extras: &mut Extras,
 ) -> anyhow::Result<(Edition, Vec<LeftOut>)> {
-    let coverage = Coverage {
-        after: covered,
-        up_to: store.items().number_news(now).await?,
-    };
+    let Span { window, until, .. } = span;
+    let coverage = cover(store, span.covered, until, now).await?;
     let items = store
         .items()
-        .list_news(&config.news_feeds(), window, coverage, looking_back(now))
+        .list_news(&config.news_feeds(), window, coverage, until)
         .await?;
     let remembered = Window {
         since: window.since - config.memory,
-        until: looking_back(now).unwrap_or(DateTime::<Utc>::MAX_UTC),
+        until: until.unwrap_or(DateTime::<Utc>::MAX_UTC),
     };
     let newsletter = &config.newsletter.id;
     let memory = Memory {
@@ -64,14 +62,33 @@ pub(super) async fn compose(
     Ok((edition, composition.left_out))
 }
 
-/// Somebody who looks at a time that is over sees what was known then.
-fn looking_back(now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    // A run goes by the time at which it began.
-    (now < wall() - LONGEST_RUN).then_some(now)
+/// What an edition is composed of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) window: Window,
+    /// The last item that the edition before it has covered.
+    pub(super) covered: Option<i64>,
+    /// The time that is pretended, or looked back at: what came later does not exist then.
+    pub(super) until: Option<DateTime<Utc>>,
 }
 
-/// No run takes longer from its beginning to its last edition.
-const LONGEST_RUN: TimeDelta = TimeDelta::hours(1);
+/// Which items an edition covers that is composed at `now`.
+async fn cover(
+    store: &Store,
+    covered: Option<i64>,
+    until: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Coverage> {
+    let last = store.items().number_news(now).await?;
+    let up_to = match until {
+        Some(until) => store.items().last_number_before(until).await?,
+        None => last,
+    };
+    Ok(Coverage {
+        after: covered,
+        up_to,
+    })
+}
 
 /// For how long news that somebody wants at once may have been there, at most.
 const AT_ONCE: TimeDelta = TimeDelta::hours(6);
@@ -98,13 +115,10 @@ pub(super) async fn compose_at_once(
         since: now - AT_ONCE,
         until: now,
     };
-    let coverage = Coverage {
-        after: history.covered,
-        up_to: store.items().number_news(now).await?,
-    };
+    let coverage = cover(store, history.covered, config.now, now).await?;
     let mut items = store
         .items()
-        .list_news(&config.news_feeds(), window, coverage, looking_back(now))
+        .list_news(&config.news_feeds(), window, coverage, config.now)
         .await?;
     items.retain(|item| item.arrived >= window.since);
     let vocabulary = store.items().load_vocabulary().await?;
@@ -210,6 +224,9 @@ fn indexed(edition: &Edition, languages: &[Tongue]) -> anyhow::Result<Vec<Indexe
     Ok(indexed)
 }
 
+/// A time that is further back than that is one that somebody looks back at, and not the beginning of this run.
+const A_MOMENT_AGO: TimeDelta = TimeDelta::minutes(10);
+
 /// What would go out at `now`: the due edition of `cadence`, or the one that would be if it ticked now.
 pub(in crate::cli) async fn upcoming(
     config: &Config,
@@ -226,8 +243,12 @@ pub(in crate::cli) async fn upcoming(
             (now, schedule::window(cadence, timezone, history, now, now))
         }
     };
-    let what = (window, history.covered);
-    compose(config, store, cadence, slot, what, now, extras).await
+    let span = Span {
+        window,
+        covered: history.covered,
+        until: (now < wall() - A_MOMENT_AGO).then_some(now),
+    };
+    compose(config, store, cadence, slot, span, now, extras).await
 }
 
 /// What was decided about `cadence` by `now`. An edition that a clock that was ahead has put where another one is due makes way.

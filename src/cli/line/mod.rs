@@ -19,7 +19,7 @@ use crate::render;
 use crate::schedule::{self, Due};
 use crate::store::{EditionState, Published, Store, Stranded};
 
-use composing::{compose, compose_at_once, empty_edition, history};
+use composing::{Span, compose, compose_at_once, empty_edition, history};
 pub(super) use composing::{index_editions, upcoming};
 pub(super) use extras::Extras;
 use reading::learn_vocabulary;
@@ -109,8 +109,12 @@ async fn decide(
             }
             Due::Edition { slot, window } => {
                 let composing = {
-                    let what = (window, history.covered);
-                    compose(config, store, cadence, slot, what, now, &mut extras)
+                    let span = Span {
+                        window,
+                        covered: history.covered,
+                        until: config.now,
+                    };
+                    compose(config, store, cadence, slot, span, now, &mut extras)
                 };
                 let (edition, _) = tokio::select! {
                     composed = composing => composed?,

@@ -51,8 +51,11 @@ impl Run {
         let settled = settled.await?;
         self.delivered.dead += settled.dead;
         self.delivered.failed += settled.failed;
-        self.delivered.doubtful = settled.doubtful;
-        self.delivered.doubted = settled.editions;
+        // Another worker may be about to show that they can be believed.
+        if self.held > 0 {
+            self.delivered.doubtful = settled.doubtful;
+            self.delivered.doubted = settled.editions;
+        }
         Ok(())
     }
 

@@ -187,6 +187,8 @@ struct Run {
     /// Until when the turns of deliveries come that went back into the queue to wait for them.
     turns: Option<Instant>,
     heard_at: Instant,
+    /// How many deliveries wait because their addresses were called dead in this run.
+    held: u64,
     delivered: Delivered,
 }
 
@@ -244,6 +246,7 @@ impl Run {
             routes,
             turns: None,
             heard_at: now,
+            held: 0,
             delivered: Delivered::default(),
         }
     }

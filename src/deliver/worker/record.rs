@@ -85,6 +85,7 @@ impl Run {
         let is_held = bounce == Some(Bounce::Hard);
         let (state, at) = match is_held {
             true => {
+                self.held += 1;
                 self.delivered.failed -= u64::from(state == DeliveryState::Failed);
                 bounce = None;
                 (DeliveryState::Deferred, wall + HELD)
