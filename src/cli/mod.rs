@@ -112,7 +112,7 @@ enum Command {
     /// List the editions, say where their deliveries stand, cancel and resume them
     #[command(subcommand)]
     Editions(editions::Editions),
-    /// Move the store to another engine, or change the key of its links
+    /// Bring the store up to date, move it to another engine, rotate the signing key for links
     #[command(subcommand)]
     Store(store::Command),
     /// Write the templates of mails to a folder, to be changed
@@ -252,7 +252,7 @@ async fn ensure_migrated(config: &Config) -> anyhow::Result<()> {
 fn tell_if_new(config: &Config, store: &Store) {
     if store.is_new() {
         tell!(
-            "A new store was made: {}. (If there was one before, stop here and look for it.)",
+            "A new store was made: {}. (If there was one before, look for it: this one knows no subscribers and no editions.)",
             config.store
         );
     }
