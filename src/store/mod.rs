@@ -55,6 +55,7 @@ mod letters;
 mod memory;
 mod message;
 mod migrations;
+mod missed;
 mod moves;
 mod opening;
 mod person;
