@@ -100,7 +100,7 @@ impl Ledger<'_> {
         let mut tx = self.begin(&mut connection).await?;
         sqlx::query(
             "UPDATE delivery SET state = 'pending', held = 0, due_at = 0, tried_at = NULL, attempts = 0 WHERE held = 1 AND EXISTS (
-                SELECT 1 FROM edition e JOIN edition n ON n.newsletter = e.newsletter AND n.slot > e.slot
+                SELECT 1 FROM edition e JOIN edition n ON n.newsletter = e.newsletter AND n.number > e.number
                 JOIN delivery s ON s.edition = n.id AND s.subscriber = delivery.subscriber
                 WHERE e.id = delivery.edition AND s.state = 'sent')",
         )

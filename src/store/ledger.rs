@@ -335,7 +335,7 @@ impl Ledger<'_> {
         ));
         let rows = sqlx::query(sql).bind(&ids).fetch_all(&mut *tx).await?;
         let mut follows = self.follows_of(&mut *tx, &ids).await?;
-        let mut missed = self.missed_of(&mut *tx, &ids, wall).await?;
+        let mut missed = self.missed_of(&mut *tx, &ids, is_old, wall).await?;
         let mut delivery = |row: &AnyRow| {
             let chosen: Option<String> = row.try_get("language")?;
             anyhow::Ok(Delivery {

@@ -126,7 +126,7 @@ async fn a_skipped_edition_covers_nothing() {
             .await
     };
     let expected = History {
-        covered: None,
+        covered: Some(5),
         last_slot: Some(slot),
         covered_until: Some(first.window.until),
     };
@@ -394,6 +394,7 @@ async fn next_edition(store: &Store, day: i64) -> Vec<Delivery> {
     let edition = Edition {
         id: Edition::id_of("test", &first.cadence, slot),
         slot,
+        covers: Some(slot.timestamp()),
         ..first
     };
     store
@@ -639,6 +640,7 @@ async fn what_could_not_be_handed_over_for_days_goes_out_as_one_mail_with_all_it
     let second = Edition {
         id: Edition::id_of("test", &first.cadence, slot),
         slot,
+        covers: Some(slot.timestamp()),
         ..first.clone()
     };
     let editions = store.editions();
@@ -747,4 +749,31 @@ async fn an_edition_of_a_clock_that_was_ahead_makes_way_for_the_one_that_is_due(
     assert_eq!(id.as_str(), format!("{}-2", due.id));
     let again = Edition { id, ..due };
     assert_eq!(publish(&again, at(5)).await, Published::Now(1));
+}
+
+#[tokio::test]
+async fn an_edition_of_a_day_to_come_that_was_sent_before_is_no_later_one() {
+    let Some((_place, store, _)) = planned(&["a"]).await else {
+        return;
+    };
+    // Sent by a clock a year ahead, before the one that is now given up.
+    let (year, first) = (TimeDelta::days(365), edition(&["ki"]));
+    let ahead = Edition {
+        id: Edition::id_of("test", &first.cadence, now() + year),
+        slot: now() + year,
+        covers: Some(0),
+        ..first
+    };
+    let editions = store.editions();
+    let published = editions.publish(&ahead, EditionState::Published, now());
+    published.await.unwrap();
+    let both = claim(&store).await;
+    let sent = record(&both[1], DeliveryState::Sent, now());
+    write(
+        &store,
+        &[record(&both[0], DeliveryState::Failed, now()), sent],
+    )
+    .await;
+    let next = next_edition(&store, 1).await;
+    assert_eq!(next[0].missed, [both[0].edition.clone()]);
 }

@@ -82,7 +82,7 @@ fn edition(topics: &[&str]) -> Edition {
         slot: now(),
         window: day(),
         created_at: now(),
-        covers: None,
+        covers: Some(5),
         sections: topics.iter().map(section).collect(),
         blocks: Vec::new(),
         followed: Vec::new(),
