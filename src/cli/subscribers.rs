@@ -13,10 +13,10 @@ use super::line::wall;
 use super::report::count;
 use crate::config::Config;
 use crate::model::{
-    Address, CadenceId, Choices, Language, Subscriber, SubscriberState, TopicId, clean_name,
+    Address, Language, Preference, Subscriber, SubscriberState, Topics, clean_name,
 };
 use crate::store::{Origin, Store, Subscribed};
-use crate::subscribe::{CsvWriter, Listed, Rules, read_csv};
+use crate::subscribe::{CsvWriter, Listed, Rules, Wishes, read_csv};
 
 /// How many subscribers are read from the store at a time.
 const PAGE: u32 = 1_000;
@@ -28,7 +28,7 @@ pub(super) enum Subscribers {
     Add(Add),
     /// List everybody
     List(List),
-    /// Take in a CSV file with a column `address` and, if you like, name, cadence, language, topics, state
+    /// Import subscribers from CSV with a column `address` and, optionally, name, state, confirmed_at and preferences as exported
     Import(Import),
     /// Write everybody as CSV, or all that is known of one person as JSON
     Export(Export),
@@ -59,9 +59,27 @@ pub(super) struct Add {
     /// Only this topic; may be given several times (for somebody new: all)
     #[arg(long = "topic", value_name = "TOPIC")]
     topics: Vec<String>,
+    /// Any other preference, by the name of its column in an export: --set days="mon fri"
+    #[arg(long, value_name = "NAME=VALUE", value_parser = preference)]
+    set: Vec<(Preference, String)>,
     /// They have agreed, and you can prove it; without this, nobody gets mail
     #[arg(long)]
     confirmed: bool,
+}
+
+fn preference(text: &str) -> Result<(Preference, String), String> {
+    let (name, value) = text.split_once('=').unwrap_or((text, ""));
+    let known = Preference::ALL
+        .into_iter()
+        .find(|one| one.name() == name.trim());
+    let names: Vec<&str> = Preference::ALL.into_iter().map(Preference::name).collect();
+    let unknown = || {
+        format!(
+            "there is no preference “{name}”; one of: {}",
+            names.join(", ")
+        )
+    };
+    Ok((known.ok_or_else(unknown)?, value.to_owned()))
 }
 
 #[derive(Debug, Args)]
@@ -117,12 +135,12 @@ impl Subscribers {
     }
 }
 
-fn rules(config: &Config, state: SubscriberState) -> Rules<'_> {
+fn rules(config: &Config, state: SubscriberState) -> Rules {
+    let now = wall();
     Rules {
-        cadences: config.cadence_ids(),
-        topics: config.topic_ids(),
+        offer: config.offer(now),
         state,
-        now: wall(),
+        now,
     }
 }
 
@@ -137,33 +155,30 @@ fn state(confirmed: bool) -> SubscriberState {
 impl Add {
     async fn run(self, config: &Config, store: &Store) -> anyhow::Result<u8> {
         let rules = rules(config, state(self.confirmed));
-        if let Some(cadence) = self
-            .cadence
-            .as_deref()
-            .filter(|name| !rules.cadences.contains(name))
-        {
-            let known = rules.cadences.join(", ");
-            tell!("There is no cadence “{cadence}”. The configuration has: {known}.");
-            return Ok(super::USAGE);
+        let mut said = Vec::new();
+        said.extend(self.cadence.map(|cadence| (Preference::Cadence, cadence)));
+        let language = self.language.map(|language| language.tag().to_owned());
+        said.extend(language.map(|tag| (Preference::Language, tag)));
+        if !self.topics.is_empty() {
+            said.push((Preference::Topics, self.topics.join(" ")));
         }
-        if let Some(topic) = self
-            .topics
-            .iter()
-            .find(|topic| !rules.topics.contains(&topic.as_str()))
-        {
-            let known = rules.topics.join(", ");
-            tell!("There is no topic “{topic}”. The configuration has: {known}.");
-            return Ok(super::USAGE);
+        for (preference, text) in self.set {
+            said.push((preference, text));
         }
+        let changes = self.name.is_some() || !said.is_empty();
+        let name = self.name.map(|name| clean_name(&name));
+        let wishes = match Wishes::new(name, said, &rules.offer) {
+            Ok(wishes) => wishes,
+            Err(wrong) => {
+                tell!("Nothing changed: {wrong}.");
+                return Ok(super::USAGE);
+            }
+        };
         let key = self.address.key();
         let configured = config
             .subscribers
             .iter()
             .any(|person| person.address.key() == key);
-        let changes = self.name.is_some()
-            || self.cadence.is_some()
-            || self.language.is_some()
-            || !self.topics.is_empty();
         if configured && changes {
             tell!(
                 "The configuration names this subscriber, so change it there: its [[subscriber]] entry holds."
@@ -175,14 +190,8 @@ impl Add {
             .find_subscribers(std::slice::from_ref(&self.address))
             .await?;
         let known = known.get(&key);
-        let choices = Choices {
-            name: self.name.map(|name| clean_name(&name)),
-            cadence: self.cadence.map(CadenceId),
-            language: self.language,
-            topics: self.topics.into_iter().map(TopicId).collect(),
-        };
         let before = known.map(|subscriber| &subscriber.profile);
-        let person = choices.over(self.address, before, &config.cadences[0].id);
+        let person = wishes.over(self.address, before, &rules.offer);
         let confirmed_at = self.confirmed.then_some(rules.now);
         let entry = [(person, rules.state, confirmed_at)];
         let subscribed = store
@@ -227,8 +236,7 @@ impl Import {
         let known = store.subscribers().find_subscribers(&addresses).await?;
         let entry = |listed: Listed| {
             let before = known.get(&listed.address.key()).map(|known| &known.profile);
-            let cadence = &config.cadences[0].id;
-            let person = listed.choices.over(listed.address, before, cadence);
+            let person = listed.wishes.over(listed.address, before, &rules.offer);
             (person, listed.state, listed.confirmed_at)
         };
         let people: Vec<_> = people.into_iter().map(entry).collect();
@@ -304,7 +312,7 @@ impl Export {
             ),
             None => Box::new(io::stdout().lock()),
         };
-        let mut writer = CsvWriter::new(output);
+        let mut writer = CsvWriter::new(output)?;
         let written = for_each(store, |subscriber| Ok(writer.write(subscriber)?)).await?;
         writer.finish()?;
         if let Some(path) = &self.what {
@@ -330,9 +338,8 @@ struct Row<'a> {
     address: &'a str,
     name: &'a str,
     state: SubscriberState,
-    cadence: &'a CadenceId,
-    language: Option<Language>,
-    topics: Vec<&'a str>,
+    #[serde(flatten)]
+    preferences: serde_json::Value,
     created_at: DateTime<Utc>,
     confirmed_at: Option<DateTime<Utc>>,
 }
@@ -357,12 +364,13 @@ impl List {
         }
         let number = for_each(store, |subscriber| {
             let row = Row::from(subscriber);
-            let topics = match row.topics.is_empty() {
-                true => "all topics".to_owned(),
-                false => row.topics.join(", "),
+            let chosen = &subscriber.profile.preferences;
+            let topics = match &chosen.topics {
+                Topics::All => "all topics".to_owned(),
+                Topics::Only(_) => chosen.get(Preference::Topics).replace(' ', ", "),
             };
-            let language = row.language.map(Language::tag).unwrap_or("–");
-            let (state, cadence) = (row.state.word(), row.cadence.as_str());
+            let language = chosen.language.map(Language::tag).unwrap_or("–");
+            let (state, cadence) = (row.state.word(), chosen.cadence.as_str());
             writeln!(
                 output,
                 "{:40} {state:12} {cadence:10} {language:2}  {topics}",
@@ -386,9 +394,7 @@ impl<'a> From<&'a Subscriber> for Row<'a> {
             address: profile.address.as_str(),
             name: &profile.name,
             state: subscriber.state,
-            cadence: &profile.cadence,
-            language: profile.language,
-            topics: profile.topics.iter().map(TopicId::as_str).collect(),
+            preferences: profile.preferences.to_json(),
             created_at: subscriber.created_at,
             confirmed_at: subscriber.confirmed_at,
         }

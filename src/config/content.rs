@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::read::Table;
 use super::values::{address, language, mailbox, not_empty, short_name, url_pattern, web_url};
 use crate::model::{
-    Cadence, CadenceId, Edition, Keyword, Language, NewSubscriber, Newsletter, Topic, TopicId,
-    clean_name,
+    Cadence, CadenceId, Edition, Keyword, Language, NewSubscriber, Newsletter, Preferences, Topic,
+    TopicId, Topics, clean_name,
 };
 
 pub(super) fn newsletter(mut table: Table<'_, '_>) -> Option<Newsletter> {
@@ -239,9 +239,14 @@ pub(super) fn subscriber(
     Some(NewSubscriber {
         address: address?,
         name,
-        cadence: CadenceId(cadence.or_else(|| cadence_ids.first().map(|id| (*id).to_owned()))?),
-        language,
-        topics: topics.into_iter().map(TopicId).collect(),
+        preferences: Preferences {
+            language,
+            // Without the key, everything.
+            topics: Topics::from_stored(topics.into_iter().map(TopicId).collect()),
+            ..Preferences::usual(CadenceId(
+                cadence.or_else(|| cadence_ids.first().map(|id| (*id).to_owned()))?,
+            ))
+        },
     })
 }
 

@@ -30,7 +30,7 @@ pub use secret::{Secret, secret, secret_in};
 use crate::collect::FetchOptions;
 use crate::deliver::DeliveryOptions;
 use crate::model::{
-    Audience, BlockPlan, Cadence, Feed, FeedKey, Language, NewSubscriber, Newsletter, Topic,
+    Audience, BlockPlan, Cadence, Feed, FeedKey, Language, NewSubscriber, Newsletter, Offer, Topic,
 };
 use crate::rank::Options;
 use crate::render::{Theme, encoded_size};
@@ -114,6 +114,25 @@ impl Config {
             ));
         }
         Ok(found)
+    }
+
+    /// What subscribers can choose from; `now` is the moment after which a pause may end.
+    pub fn offer(&self, now: DateTime<Utc>) -> Offer {
+        let languages = match &self.serve {
+            Some(serve) => serve.languages.clone(),
+            None => Language::ALL.to_vec(),
+        };
+        Offer {
+            cadences: self
+                .cadences
+                .iter()
+                .map(|cadence| cadence.id.clone())
+                .collect(),
+            topics: self.topics.iter().map(|topic| topic.id.clone()).collect(),
+            languages,
+            timezone: self.newsletter.timezone,
+            now,
+        }
     }
 
     /// Everybody who has not narrowed the topics, in the newsletter's language.

@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use super::encoded::{EncodedDigest, EncodedNews};
 use super::message::{Mail, Recipient, Sender};
 use super::worker::patiently;
-use crate::model::{Audience, Delivery, Digest, Edition, EditionId, ItemKey};
+use crate::model::{Audience, Delivery, Digest, Edition, EditionId, ItemKey, NoMail};
 use crate::store::Store;
 
 /// How many digests are held ready. More audiences than that are at work on at a time only where nearly every reader
@@ -28,6 +28,8 @@ type Key = (EditionId, Audience, Vec<EditionId>);
 /// An edition as one audience gets it.
 struct Rendered {
     edition: Arc<Edition>,
+    /// How many stories it has for them.
+    stories: usize,
     digest: EncodedDigest,
     news: HashMap<ItemKey, Arc<EncodedNews>>,
 }
@@ -38,8 +40,8 @@ pub(super) enum Unmade {
     Digest(anyhow::Error),
     /// No mail can be made for this subscriber.
     Mail(anyhow::Error),
-    /// It would have nothing in it: the subscriber follows nothing any more that it has news of.
-    Nothing,
+    /// It is not worth a mail for this subscriber.
+    Unwanted(NoMail),
 }
 
 /// Makes digests and mails of them.
@@ -67,8 +69,11 @@ where
     pub(super) async fn mail(&self, delivery: &Delivery) -> Result<Mail, Unmade> {
         let rendered = self.digest(delivery).await.map_err(Unmade::Digest)?;
         let news = rendered.news_for(delivery);
-        if news.is_empty() && rendered.edition.is_of_followed() {
-            return Err(Unmade::Nothing);
+        if let Err(why) = delivery
+            .audience
+            .wants_mail_of(rendered.stories, news.len())
+        {
+            return Err(Unmade::Unwanted(why));
         }
         let recipient = Recipient {
             address: &delivery.address,
@@ -122,6 +127,7 @@ where
             .into_iter()
             .map(|(story, news)| (story, Arc::new(news)));
         let rendered = Arc::new(Rendered {
+            stories: edition.seen_by(&delivery.audience).story_count(),
             digest: EncodedDigest::new(&digest),
             news: news.collect(),
             edition,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Block, CadenceId, Followed, ItemKey, Language, Length, Story, TopicId};
+use super::{Block, CadenceId, Followed, ItemKey, Story, TopicId};
 
 super::text_id! {
     /// The identity of an edition: newsletter, cadence and the moment it was due, as in `tidings.daily.20261120T060000Z`.
@@ -79,13 +79,6 @@ impl Edition {
         ))
     }
 
-    /// The sections that `audience` asked for.
-    pub fn sections_for<'a>(&'a self, audience: &'a Audience) -> impl Iterator<Item = &'a Section> {
-        self.sections
-            .iter()
-            .filter(|section| audience.wants(&section.topic))
-    }
-
     /// The cadence of editions that have nothing but news of followed stories, for those who want them at once. No configured
     /// one has its name.
     pub const FOLLOWED: &'static str = "followed";
@@ -127,31 +120,5 @@ impl Edition {
             .iter()
             .map(|section| section.stories.len())
             .sum()
-    }
-}
-
-/// The choices that subscribers with one and the same digest share.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Audience {
-    /// The language of the fixed words.
-    pub language: Language,
-    /// The topics they want; empty means all.
-    pub topics: BTreeSet<TopicId>,
-    /// How much of it.
-    pub length: Length,
-}
-
-impl Audience {
-    /// Everybody who reads in `language` and has not narrowed the topics.
-    pub fn everything(language: Language) -> Self {
-        Self {
-            language,
-            topics: BTreeSet::new(),
-            length: Length::Full,
-        }
-    }
-
-    fn wants(&self, topic: &TopicId) -> bool {
-        self.topics.is_empty() || self.topics.contains(topic)
     }
 }

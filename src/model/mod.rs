@@ -4,6 +4,7 @@
 //! of these values into the next; none of them knows about a stage.
 
 mod address;
+mod audience;
 mod block;
 mod bounce;
 mod consent;
@@ -16,6 +17,7 @@ mod item;
 mod language;
 mod memory;
 mod newsletter;
+mod preferences;
 mod story;
 mod subscriber;
 mod text;
@@ -23,6 +25,7 @@ mod token;
 mod topic;
 
 pub use address::{Address, AddressError};
+pub use audience::{Audience, NoMail};
 pub use block::{Block, BlockPlan, Place};
 pub use bounce::{Bounce, BouncePolicy, Suppression, SuppressionReason};
 pub use consent::{Consent, ConsentEvent, consent_hash};
@@ -30,7 +33,7 @@ pub use delivery::{
     About, Delivery, DeliveryCounts, DeliveryId, DeliveryState, Outcome, Refusal, UnknownPolicy,
 };
 pub use digest::{Body, Digest, Letter, Personal, PersonalLinks, unsubscribe_by_mail};
-pub use edition::{Audience, Coverage, Edition, EditionId, Section, Window};
+pub use edition::{Coverage, Edition, EditionId, Section, Window};
 pub use feed::{
     Feed, FeedFailure, FeedKey, FetchFailure, FetchState, Location, Pace, SecretPart, SecretText,
 };
@@ -39,11 +42,12 @@ pub use item::{Item, ItemKey, Mark};
 pub use language::Language;
 pub use memory::{Mailed, Memory, Vocabulary, Vote};
 pub use newsletter::{Cadence, CadenceId, Newsletter};
-pub use story::{Composition, LeftOut, Picture, Reason, Score, Story, Update};
-pub use subscriber::{
-    Choices, Length, LocalHour, NewSubscriber, Preferences, Subscriber, SubscriberId,
-    SubscriberState, clean_name,
+pub use preferences::{
+    ALL_TOPICS, Length, LocalHour, Offer, Preference, Preferences, Reading, Topics, Weekdays,
+    WrongPreference,
 };
+pub use story::{Composition, LeftOut, Picture, Reason, Score, Story, Update};
+pub use subscriber::{NewSubscriber, Subscriber, SubscriberId, SubscriberState, clean_name};
 pub use text::{is_unwanted, sentence_ends};
 pub use token::{Purpose, TOKEN_LENGTH, TokenKeys};
 pub use topic::{Field, Keyword, Topic, TopicId};

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::locale::Labels;
 use super::markdown::{Passage, passage};
 use super::story::web_link;
-use crate::model::{Block, Edition, Language, Place, TopicId};
+use crate::model::{Block, Edition, Language, Place};
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct BlockView<'a> {
@@ -64,23 +64,21 @@ pub(super) struct BlockLanguages {
     pub(super) home: Language,
 }
 
-/// The blocks of `edition` for those who read a language and are shown the sections of the topics `shown`: those that
-/// stand above all sections, and those below each one. A block whose section is not shown moves up to the one before.
+/// The blocks of `edition` for those who read a language: those that stand above all sections, and those below each one.
 pub(super) fn blocks<'a>(
     edition: &'a Edition,
     languages: BlockLanguages,
     labels: &Labels,
-    shown: &[&TopicId],
 ) -> (Vec<BlockView<'a>>, Vec<Vec<BlockView<'a>>>) {
     let mut top = Vec::new();
-    let mut below: Vec<Vec<BlockView<'a>>> = shown.iter().map(|_| Vec::new()).collect();
-    let place_of = |topic: &TopicId| shown.iter().position(|shown| *shown == topic);
+    let sections = &edition.sections;
+    let mut below: Vec<Vec<BlockView<'a>>> = sections.iter().map(|_| Vec::new()).collect();
     let mut blocks: Vec<&Block> = edition
         .blocks
         .iter()
         .filter(|block| block.language.is_none_or(|own| own == languages.reader))
         .collect();
-    // Those of the top stand before those that move up to them, those of the end after those of the last section.
+    // Those of the end stand after those of the last section.
     blocks.sort_by_key(|block| match block.place {
         Place::Top => 0,
         Place::After(_) => 1,
@@ -89,13 +87,10 @@ pub(super) fn blocks<'a>(
     for block in blocks {
         let place = match &block.place {
             Place::Top => None,
-            Place::End => shown.len().checked_sub(1),
+            Place::End => sections.len().checked_sub(1),
             Place::After(topic) => {
-                let topics = edition.sections.iter().map(|section| &section.topic);
-                let mut up_to: Vec<&TopicId> =
-                    topics.clone().take_while(|own| *own != topic).collect();
-                up_to.extend(topics.filter(|own| *own == topic));
-                up_to.into_iter().rev().find_map(place_of)
+                let own = sections.iter().position(|section| section.topic == *topic);
+                own.or(sections.len().checked_sub(1))
             }
         };
         let list = place.map_or(&mut top, |place| &mut below[place]);
@@ -108,7 +103,7 @@ pub(super) fn blocks<'a>(
 mod tests {
     use super::super::fixtures::*;
     use super::super::{Theme, digest};
-    use crate::model::{Audience, Block, Edition, Language, Place, TopicId};
+    use crate::model::{Audience, Block, Edition, Language, Place, TopicId, Topics};
 
     fn block(place: Place, title: &str) -> Block {
         Block {
@@ -202,9 +197,8 @@ mod tests {
     #[test]
     fn a_block_whose_section_somebody_does_not_get_moves_up() {
         let audience = |topic: &str| Audience {
-            length: Default::default(),
-            language: Language::De,
-            topics: [TopicId(topic.into())].into(),
+            topics: Topics::Only([TopicId(topic.into())].into()),
+            ..Audience::everything(Language::De)
         };
         assert_order(
             &with_blocks(),

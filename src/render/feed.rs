@@ -127,6 +127,7 @@ impl<'a> Feed<'a> {
         let mail = Mail::new(newsletter, audience.language);
         let mut entries = Vec::new();
         for edition in editions {
+            let edition = &*edition.seen_by(audience);
             let digest = DigestView::new(newsletter, theme, edition, audience, Medium::Web);
             for section in &digest.sections {
                 let stories = section.stories.iter();

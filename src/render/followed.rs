@@ -42,11 +42,10 @@ pub fn followed(
         return Ok(Vec::new());
     }
     let words = words(audience.language);
+    let edition = &*edition.seen_by(audience);
     // Headlines are enough: a reader of topics has the rest.
-    let audience = Audience {
-        length: Length::Headlines,
-        ..audience.clone()
-    };
+    let mut audience = audience.clone();
+    audience.reading.length = Length::Headlines;
     // In the frame of the edition, but with nothing else in it.
     let mut frame = edition.clone();
     frame.sections.clear();

@@ -64,6 +64,7 @@ pub fn digest(
     edition: &Edition,
     audience: &Audience,
 ) -> anyhow::Result<Digest> {
+    let edition = &*edition.seen_by(audience);
     let words = words(audience.language);
     let view = DigestView::new(newsletter, theme, edition, audience, Medium::Mail);
     let (mut subject, preheader) = lines(newsletter, theme, &view)?;

@@ -20,6 +20,7 @@ pub fn page(
     edition: &Edition,
     audience: &Audience,
 ) -> anyhow::Result<String> {
+    let edition = &*edition.seen_by(audience);
     let digest = DigestView::new(newsletter, theme, edition, audience, Medium::Web);
     let (_, preheader) = lines(newsletter, theme, &digest)?;
     let mail = Mail {
@@ -46,6 +47,7 @@ pub fn markdown(
     edition: &Edition,
     audience: &Audience,
 ) -> anyhow::Result<String> {
+    let edition = &*edition.seen_by(audience);
     let digest = DigestView::new(newsletter, theme, edition, audience, Medium::Web);
     let mail = Mail::of_edition(newsletter, theme, &edition.id, audience.language, &digest);
     let page = PageMarkdown {

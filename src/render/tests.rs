@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::fixtures::*;
 use super::*;
-use crate::model::{Item, Language, Mark, Personal, Story, TopicId, Update};
+use crate::model::{Item, Language, Mark, Personal, Story, TopicId, Topics, Update};
 
 fn personal(language: Language) -> (String, String) {
     bodies(&render(&sample(), language))
@@ -99,9 +99,8 @@ fn a_hostile_item_is_verbatim_in_text_and_harmless_in_html() {
 #[test]
 fn an_audience_sees_its_topics_only() {
     let audience = |topic: &str| Audience {
-        length: Default::default(),
-        language: Language::De,
-        topics: BTreeSet::from([TopicId(topic.into())]),
+        topics: Topics::Only(BTreeSet::from([TopicId(topic.into())])),
+        ..Audience::everything(Language::De)
     };
     let theme = Theme::default();
     let law = digest(&newsletter(), &theme, &sample(), &audience("recht")).unwrap();

@@ -11,9 +11,7 @@ use super::markdown::Passage;
 use super::story::{LinkLine, Links, Medium, Reader, StoryView, WORDS_PER_MINUTE};
 use super::text::breakable;
 use super::theme::{Layout, Theme};
-use crate::model::{
-    Audience, Edition, EditionId, Language, Length, Newsletter, Personal, Story, TopicId,
-};
+use crate::model::{Audience, Edition, EditionId, Language, Length, Newsletter, Personal, Story};
 
 /// From how many stories on a list of sections helps.
 const CONTENTS_FROM: usize = 6;
@@ -234,33 +232,28 @@ impl<'a> DigestView<'a> {
         }
     }
 
+    /// What `audience` is shown of `edition`, which has nothing else ([`Edition::seen_by`]).
     pub(super) fn new(
         newsletter: &Newsletter,
         theme: &Theme,
         edition: &'a Edition,
-        audience: &'a Audience,
+        audience: &Audience,
         medium: Medium,
     ) -> Self {
         let words = words(audience.language);
         let reader = Self::reader(newsletter, theme, edition, audience, medium);
         let now = reader.now;
-        let is_compact = theme.layout == Layout::Compact || audience.length == Length::Headlines;
-        let most = match audience.length {
-            Length::Short => Length::SHORT,
-            Length::Full | Length::Headlines => usize::MAX,
-        };
+        let is_compact =
+            theme.layout == Layout::Compact || audience.reading.length == Length::Headlines;
         let can_follow = medium == Medium::Mail && newsletter.follow_url.is_some();
-        let shown: Vec<&TopicId> = edition
-            .sections_for(audience)
-            .map(|section| &section.topic)
-            .collect();
         let languages = BlockLanguages {
             reader: audience.language,
             home: newsletter.language,
         };
-        let (top, below) = blocks(edition, languages, &words.labels, &shown);
+        let (top, below) = blocks(edition, languages, &words.labels);
         let mut sections: Vec<SectionView<'a>> = edition
-            .sections_for(audience)
+            .sections
+            .iter()
             .zip(below)
             .map(|(section, blocks)| SectionView {
                 topic: section.topic.as_str(),
@@ -268,7 +261,6 @@ impl<'a> DigestView<'a> {
                 stories: section
                     .stories
                     .iter()
-                    .take(most)
                     .map(|story| StoryView::new(story, &reader))
                     .collect(),
                 more: String::new(),
@@ -284,8 +276,9 @@ impl<'a> DigestView<'a> {
             }
         }
         let sources: BTreeSet<&str> = edition
-            .sections_for(audience)
-            .flat_map(|section| section.stories.iter().take(most))
+            .sections
+            .iter()
+            .flat_map(|section| &section.stories)
             .flat_map(Story::items)
             .map(|item| item.source.as_str())
             .collect();

@@ -9,7 +9,7 @@ use super::Store;
 const PAGE: i64 = 2_000;
 
 /// All tables but those of what is alive only while a program runs; those that others refer to come first.
-pub(super) const TABLES: [&str; 22] = [
+pub(super) const TABLES: [&str; 24] = [
     "setting",
     "feed",
     "item",
@@ -20,6 +20,8 @@ pub(super) const TABLES: [&str; 22] = [
     "subscriber_topic",
     "edition",
     "edition_item",
+    "edition_topic",
+    "edition_followed",
     "delivery",
     "suppression",
     "bounce",

@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use anyhow::Context as _;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
+use super::gets::{BY_FOLLOW, BY_TOPIC, gets};
 use super::{Editions, optional_time};
-use crate::model::{CadenceId, Edition, EditionId, ItemKey, LocalHour, Story};
+use crate::model::{CadenceId, Edition, EditionId, ItemKey, LocalHour, Story, Weekdays};
 use crate::schedule::{self, History};
 
 /// What was decided about a slot.
@@ -163,8 +164,7 @@ impl Editions<'_> {
         Ok(free)
     }
 
-    /// Stores `edition` and, when it is published, one delivery for every confirmed subscriber of its
-    /// cadence who wants one of its topics. One transaction, so there is never an edition without its
+    /// Stores `edition` and, when it is published, one delivery for everybody who gets it, by the rule of `store/gets.rs`. One transaction, so there is never an edition without its
     /// deliveries; unique on the slot, so a second run changes nothing.
     ///
     /// `wall` is the real time. The deliveries are due at once, whatever a clock says that is set back meanwhile.
@@ -215,68 +215,38 @@ impl Editions<'_> {
                 .execute(&mut *tx)
                 .await?;
 
-            // Of followed stories only: nobody else has anything to read.
-            if !edition.sections.is_empty() {
-                let topics = edition.sections.iter().map(|section| &section.topic);
-                let sql = self.with_rows(
+            let topics = edition.sections.iter().map(|section| &section.topic);
+            let sql = self.with_rows("INSERT INTO edition_topic (edition, topic) SELECT DISTINCT $2, r.value->>'v' FROM {rows} WHERE true");
+            sqlx::query(sql)
+                .bind(super::array(topics))
+                .bind(edition.id.as_str())
+                .execute(&mut *tx)
+                .await?;
+            let stories = edition.followed.iter().map(|followed| &followed.story);
+            let sql = self.with_rows("INSERT INTO edition_followed (edition, story) SELECT DISTINCT $2, r.value->>'v' FROM {rows} WHERE true");
+            sqlx::query(sql)
+                .bind(super::array(stories))
+                .bind(edition.id.as_str())
+                .execute(&mut *tx)
+                .await?;
+            for reason in [BY_TOPIC, BY_FOLLOW] {
+                let sql = format!(
                     "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
-                     SELECT $2, s.id, $3, 0 FROM subscriber s
-                     WHERE s.state = 'confirmed' AND s.cadence = $4 AND COALESCE(s.paused_until, 0) <= $3
-                     AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key)
-                     AND (NOT EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id)
-                          OR EXISTS (SELECT 1 FROM subscriber_topic t WHERE t.subscriber = s.id
-                                     AND t.topic IN (SELECT r.value->>'v' FROM {rows})))
-                     ORDER BY s.id",
+                     SELECT e.id, s.id, $2, 0 FROM subscriber s JOIN edition e ON e.id = $1
+                     WHERE {} ORDER BY s.id ON CONFLICT DO NOTHING",
+                    gets("$2", reason)
                 );
-                let deliveries = sqlx::query(sql)
-                    .bind(super::array(topics))
+                let deliveries = sqlx::query(AssertSqlSafe(sql))
                     .bind(edition.id.as_str())
                     .bind(wall.timestamp())
-                    .bind(edition.cadence.as_str())
                     .execute(&mut *tx)
                     .await?;
-                planned = deliveries.rows_affected();
+                planned += deliveries.rows_affected();
             }
-            planned += self.plan_followers(&mut tx, edition, wall).await?;
-            hold_until_their_hour(&mut tx, edition, wall).await?;
+            planned -= keep_their_hours(&mut tx, edition, wall).await?;
         }
         tx.commit().await?;
         Ok(Published::Now(planned))
-    }
-
-    /// Plans a delivery for everybody who follows what `edition` has news of, and does not get it anyway: of its own cadence, or of all when it is for those who want news
-    /// at once.
-    async fn plan_followers(
-        &self,
-        tx: &mut AnyConnection,
-        edition: &Edition,
-        wall: DateTime<Utc>,
-    ) -> sqlx::Result<u64> {
-        if edition.followed.is_empty() {
-            return Ok(0);
-        }
-        let sql = self.with_rows(
-            "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
-             SELECT $2, s.id, $3, 0 FROM subscriber s
-             WHERE s.state = 'confirmed' AND COALESCE(s.paused_until, 0) <= $3 AND ($5 = 1 OR s.cadence = $4)
-             AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key)
-             AND s.id IN (SELECT f.subscriber FROM follow f WHERE f.at_once = $5
-                          AND f.story IN (SELECT r.value->>'v' FROM {rows}))
-             ORDER BY s.id ON CONFLICT DO NOTHING",
-        );
-        let stories = edition
-            .followed
-            .iter()
-            .map(|followed| followed.story.as_str());
-        let planned = sqlx::query(sql)
-            .bind(super::array(stories))
-            .bind(edition.id.as_str())
-            .bind(wall.timestamp())
-            .bind(edition.cadence.as_str())
-            .bind(i64::from(edition.is_of_followed()))
-            .execute(tx)
-            .await?;
-        Ok(planned.rows_affected())
     }
 
     /// The latest `limit` published editions of a cadence, the latest first; with `until`, those up to that one, and none
@@ -348,47 +318,65 @@ pub(super) fn content(row: &AnyRow) -> anyhow::Result<Edition> {
     Ok(serde_json::from_str(content)?)
 }
 
-/// Lets the deliveries of `edition` wait for the hour that its readers have chosen.
-async fn hold_until_their_hour(
+/// Lets the deliveries of `edition` wait for the hour that its readers have chosen, and cancels those of who wants no mail on that day: their news
+/// go with the next one. Returns how many these are.
+async fn keep_their_hours(
     tx: &mut AnyConnection,
     edition: &Edition,
     wall: DateTime<Utc>,
-) -> sqlx::Result<()> {
+) -> sqlx::Result<u64> {
     // News at once are at once.
     if edition.is_of_followed() {
-        return Ok(());
+        return Ok(0);
     }
     let chosen = sqlx::query(
-        "SELECT DISTINCT send_hour, timezone FROM subscriber WHERE send_hour IS NOT NULL ORDER BY send_hour, timezone",
+        "SELECT DISTINCT send_hour, days, timezone FROM subscriber WHERE send_hour IS NOT NULL OR days IS NOT NULL
+         ORDER BY send_hour, days, timezone",
     )
     .fetch_all(&mut *tx)
     .await?;
+    let mut cancelled = 0;
     for row in &chosen {
-        let (hour, zone): (i64, Option<String>) =
-            (row.try_get("send_hour")?, row.try_get("timezone")?);
+        let hour: Option<i64> = row.try_get("send_hour")?;
+        let days: Option<i64> = row.try_get("days")?;
+        let zone: Option<String> = row.try_get("timezone")?;
         let zone = zone.unwrap_or_default();
-        let (Ok(number), Ok(timezone)) = (u8::try_from(hour), zone.parse()) else {
+        let Ok(timezone) = zone.parse::<chrono_tz::Tz>() else {
             continue;
         };
-        let local = LocalHour {
-            hour: number,
-            timezone,
-        };
-        let due = schedule::from_hour(local, wall);
-        if due <= wall {
+        let local = hour
+            .and_then(|hour| u8::try_from(hour).ok())
+            .map(|hour| LocalHour { hour, timezone });
+        let due = local.map_or(wall, |local| schedule::from_hour(local, wall));
+        let is_unwanted = days
+            .and_then(Weekdays::from_bits)
+            .is_some_and(|days| !days.contains(due.with_timezone(&timezone).weekday()));
+        if !is_unwanted && due <= wall {
             continue;
         }
         // Trying is counted from when it is due.
-        sqlx::query(
-            "UPDATE delivery SET due_at = $1, planned_at = $1 WHERE edition = $2 AND subscriber IN
-                (SELECT id FROM subscriber WHERE send_hour = $3 AND timezone = $4)",
+        let moment = if is_unwanted { wall } else { due };
+        let changed = sqlx::query(
+            "UPDATE delivery SET planned_at = $5, due_at = $5, owed = $6, answer = $7,
+                state = CASE $6 WHEN 1 THEN 'cancelled' ELSE state END, ended_at = CASE $6 WHEN 1 THEN $5 END
+             WHERE edition = $1 AND subscriber IN (SELECT id FROM subscriber
+                WHERE COALESCE(send_hour, -1) = $2 AND COALESCE(days, -1) = $3 AND timezone = $4)",
         )
-        .bind(due.timestamp())
         .bind(edition.id.as_str())
-        .bind(hour)
+        .bind(hour.unwrap_or(-1))
+        .bind(days.unwrap_or(-1))
         .bind(&zone)
+        .bind(moment.timestamp())
+        .bind(i64::from(is_unwanted))
+        .bind(is_unwanted.then_some(NOT_TODAY))
         .execute(&mut *tx)
         .await?;
+        if is_unwanted {
+            cancelled += changed.rows_affected();
+        }
     }
-    Ok(())
+    Ok(cancelled)
 }
+
+/// What the ledger says of a delivery on a day on which its reader wants no mail.
+const NOT_TODAY: &str = "its reader wants no mail on this day; its news go with the next edition";

@@ -13,9 +13,10 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::Ledger;
+use super::gets::{may_be_mailed, still_gets};
 use crate::model::{
     Address, Audience, Bounce, BouncePolicy, Delivery, DeliveryId, DeliveryState, EditionId,
-    Language, SubscriberId, TopicId, UnknownPolicy,
+    Language, SubscriberId, TopicId, Topics, UnknownPolicy,
 };
 
 /// After how long a worker that is not heard of counts as dead. Who reads a clock that runs otherwise, or that was set, is off
@@ -47,6 +48,8 @@ pub struct Record {
     pub bounce: Option<Bounce>,
     /// It waits, and is not tried, until it is clear whether that it was called dead can be believed ([`Ledger::settle_held`]).
     pub held: bool,
+    /// Its reader did not want a mail now: its news go with the next one.
+    pub owed: bool,
 }
 
 /// What a worker writes into the ledger in one transaction.
@@ -307,12 +310,14 @@ impl Ledger<'_> {
         }
         let leased = "CAST(r.value->>'v' AS BIGINT) FROM {rows}";
         let sql = self.with_rows(&format!(
-            "UPDATE delivery SET state = 'cancelled', ended_at = $2, worker = NULL
-             WHERE id IN (SELECT {leased}) AND state = 'leased' AND NOT ({WELCOME} AND {FOLLOWS})"
+            "UPDATE delivery SET state = 'cancelled', ended_at = $2, worker = NULL, answer = $3
+             WHERE id IN (SELECT {leased}) AND state = 'leased' AND NOT {}",
+            still_gets()
         ));
         sqlx::query(sql)
             .bind(&ids)
             .bind(wall.timestamp())
+            .bind(NOT_WANTED)
             .execute(&mut *tx)
             .await?;
 
@@ -329,7 +334,8 @@ impl Ledger<'_> {
                 .insert(topic);
         }
         let sql = self.with_rows(&format!(
-            "SELECT d.id, d.edition, d.attempts, d.tried_at, d.subscriber, s.token, s.address, s.name, s.language, s.length
+            "SELECT d.id, d.edition, d.attempts, d.tried_at, d.subscriber, s.token, s.address, s.name,
+                    s.language, s.length, s.reading
              FROM delivery d JOIN subscriber s ON s.id = d.subscriber
              WHERE d.state = 'leased' AND d.id IN (SELECT {leased}) ORDER BY d.id"
         ));
@@ -349,11 +355,13 @@ impl Ledger<'_> {
                     language: chosen
                         .and_then(|tag| Language::from_tag(&tag))
                         .unwrap_or(language),
-                    topics: topics
-                        .get(&row.try_get("subscriber")?)
-                        .cloned()
-                        .unwrap_or_default(),
-                    length: super::length(row)?,
+                    topics: Topics::from_stored(
+                        topics
+                            .get(&row.try_get("subscriber")?)
+                            .cloned()
+                            .unwrap_or_default(),
+                    ),
+                    reading: super::preferences::reading(row)?,
                 },
                 follows: follows.remove(&row.try_get("id")?).unwrap_or_default(),
                 attempts: row.try_get("attempts")?,
@@ -450,7 +458,7 @@ impl Ledger<'_> {
         step: &Step,
         wall: DateTime<Utc>,
     ) -> sqlx::Result<HashSet<DeliveryId>> {
-        let record = |record: &Record| json!({ "id": record.id.0, "state": record.state.word(), "at": record.at.timestamp(), "answer": record.answer, "held": i64::from(record.held) });
+        let record = |record: &Record| json!({ "id": record.id.0, "state": record.state.word(), "at": record.at.timestamp(), "answer": record.answer, "held": i64::from(record.held), "owed": i64::from(record.owed) });
         let begin = |id: &DeliveryId| json!({ "id": id.0, "state": "begun" });
         let records = step.records.iter().map(record);
         let rows: Vec<_> = records.chain(step.begin.iter().map(begin)).collect();
@@ -463,19 +471,23 @@ impl Ledger<'_> {
         let sql = self.with_rows(&format!(
             "WITH r AS MATERIALIZED (
                 SELECT CAST(r.value->>'id' AS BIGINT) AS id, r.value->>'state' AS state, r.value->>'answer' AS answer,
-                       CAST(r.value->>'at' AS BIGINT) AS at, COALESCE(CAST(r.value->>'held' AS BIGINT), 0) AS held FROM {{rows}})
+                       CAST(r.value->>'at' AS BIGINT) AS at, COALESCE(CAST(r.value->>'held' AS BIGINT), 0) AS held,
+                       COALESCE(CAST(r.value->>'owed' AS BIGINT), 0) AS owed FROM {{rows}})
              UPDATE delivery SET
                 state = CASE r.state WHEN 'begun' THEN 'leased' ELSE r.state END,
                 begun = CASE r.state WHEN 'begun' THEN 1 ELSE 0 END,
                 tried_at = CASE r.state WHEN 'begun' THEN COALESCE(tried_at, $3) ELSE tried_at END,
                 held = r.held,
+                owed = r.owed,
                 worker = CASE r.state WHEN 'begun' THEN worker END,
                 answer = CASE r.state WHEN 'begun' THEN delivery.answer ELSE r.answer END,
                 due_at = CASE r.state WHEN 'deferred' THEN r.at ELSE due_at END,
                 ended_at = CASE WHEN r.state NOT IN ('begun', 'deferred') THEN r.at END
              FROM r WHERE delivery.id = r.id AND delivery.worker = $2
-             AND (r.state <> 'begun' OR delivery.state = 'leased' AND {WELCOME})
-             RETURNING delivery.id, delivery.begun"
+             AND (r.state <> 'begun' OR delivery.state = 'leased' AND EXISTS (
+                SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber AND {}))
+             RETURNING delivery.id, delivery.begun",
+            may_be_mailed("delivery.planned_at")
         ));
         let written = sqlx::query(sql)
             .bind(serde_json::Value::from(rows).to_string())
@@ -491,7 +503,7 @@ impl Ledger<'_> {
         }
         if begun.len() < step.begin.len() {
             let sql = self.with_rows(
-                "UPDATE delivery SET state = 'cancelled', ended_at = $3, worker = NULL
+                "UPDATE delivery SET state = 'cancelled', ended_at = $3, worker = NULL, answer = $4
                  WHERE worker = $2 AND state = 'leased' AND begun = 0
                  AND id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows})",
             );
@@ -499,6 +511,7 @@ impl Ledger<'_> {
                 .bind(super::array(step.begin.iter().map(|id| id.0)))
                 .bind(worker.0)
                 .bind(wall.timestamp())
+                .bind(NOT_WANTED)
                 .execute(&mut *connection)
                 .await?;
         }
@@ -518,13 +531,5 @@ async fn give_back(tx: &mut AnyConnection, worker: WorkerId) -> sqlx::Result<u64
     Ok(given.rows_affected())
 }
 
-/// Whether the subscriber of a `delivery` still wants mail and may have some.
-const WELCOME: &str =
-    "EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber AND s.state = 'confirmed'
-     AND COALESCE(s.paused_until, 0) <= delivery.planned_at
-     AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.address_key = s.address_key))";
-
-/// Whether the subscriber of a `delivery` still wants news at once, when that is what the edition has.
-const FOLLOWS: &str =
-    "(EXISTS (SELECT 1 FROM edition e WHERE e.id = delivery.edition AND e.cadence <> 'followed')
-      OR EXISTS (SELECT 1 FROM follow f WHERE f.subscriber = delivery.subscriber AND f.at_once = 1))";
+/// What the ledger says of a delivery that its subscriber does not get any more.
+const NOT_WANTED: &str = "its reader has left, is not mailed or has chosen something else since";

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
+use super::gets::{BY_TOPIC, gets};
 use super::keys::fresh_number;
 use super::{Letters, Pool};
 use crate::model::{Address, CadenceId, ItemKey, Language, SubscriberId, UnknownPolicy};
@@ -299,7 +300,7 @@ impl Pool {
     }
 }
 
-/// Plans the latest edition of their cadence from before `newest` for somebody who has just come, if it is still news. It goes out as any other.
+/// Plans the latest edition from before `newest` that has something for somebody who has just come, if it is still news. It goes out as any other.
 /// `wall` is the real time.
 pub(super) async fn plan_latest(
     tx: &mut AnyConnection,
@@ -307,18 +308,20 @@ pub(super) async fn plan_latest(
     newest: DateTime<Utc>,
     wall: DateTime<Utc>,
 ) -> sqlx::Result<()> {
-    sqlx::query(
+    let sql = format!(
         "INSERT INTO delivery (edition, subscriber, planned_at, due_at)
-         SELECT e.id, s.id, $2, 0 FROM edition e JOIN subscriber s ON s.cadence = e.cadence
-         WHERE s.id = $1 AND s.state = 'confirmed' AND e.state = 'published' AND e.slot <= $3 AND e.slot > $4
+         SELECT e.id, s.id, $2, 0 FROM subscriber s JOIN edition e ON {}
+         WHERE s.id = $1 AND e.state = 'published' AND e.slot <= $3 AND e.slot > $4
          ORDER BY e.slot DESC LIMIT 1 ON CONFLICT DO NOTHING",
-    )
-    .bind(subscriber.0)
-    .bind(wall.timestamp())
-    .bind(newest.timestamp())
-    .bind((newest - NEWS).timestamp())
-    .execute(tx)
-    .await?;
+        gets("$2", BY_TOPIC)
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(subscriber.0)
+        .bind(wall.timestamp())
+        .bind(newest.timestamp())
+        .bind((newest - NEWS).timestamp())
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

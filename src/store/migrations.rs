@@ -30,6 +30,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("migrations/0007_numbers.sqlite.sql"),
         ..Migration::of(6, include_str!("migrations/0007_numbers.sql"))
     },
+    Migration {
+        sqlite: include_str!("migrations/0008_preferences.sqlite.sql"),
+        postgres: include_str!("migrations/0008_preferences.postgres.sql"),
+        ..Migration::of(6, include_str!("migrations/0008_preferences.sql"))
+    },
 ];
 
 /// How many steps this program knows.

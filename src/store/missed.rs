@@ -48,7 +48,7 @@ impl Pool {
     }
 
     /// Which editions the subscribers of deliveries have missed, by the delivery that their news go with: deliveries of its cadence before it
-    /// that have failed since the last one that was sent. Latest first.
+    /// that have failed, or whose reader wanted no mail then, since the last one that was sent. Latest first.
     pub(super) async fn missed_of(
         &self,
         tx: &mut AnyConnection,
@@ -57,7 +57,7 @@ impl Pool {
         wall: DateTime<Utc>,
     ) -> sqlx::Result<HashMap<i64, Vec<EditionId>>> {
         let any: Option<i64> = sqlx::query_scalar(
-            "SELECT subscriber FROM delivery WHERE state = 'failed' AND planned_at > $1 LIMIT 1",
+            "SELECT subscriber FROM delivery WHERE (state = 'failed' AND planned_at > $1) OR (owed = 1 AND planned_at > $1) LIMIT 1",
         )
         .bind((wall - MISSED).timestamp())
         .fetch_optional(&mut *tx)
@@ -67,7 +67,8 @@ impl Pool {
         }
         let sql = self.with_rows(
             "SELECT d.id, m.edition FROM delivery d
-             JOIN delivery m ON m.subscriber = d.subscriber AND m.state = 'failed' AND (m.planned_at > $2 OR m.answer = $3)
+             JOIN delivery m ON m.subscriber = d.subscriber AND
+                ((m.state = 'failed' AND (m.planned_at > $2 OR m.answer = $3)) OR (m.owed = 1 AND m.planned_at > $2))
              JOIN edition e ON e.id = d.edition JOIN edition o ON o.id = m.edition
              WHERE d.id IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows}) AND e.cadence <> 'followed'
              AND o.newsletter = e.newsletter AND o.cadence = e.cadence AND o.number < e.number

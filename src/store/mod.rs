@@ -48,6 +48,7 @@ mod editions;
 mod engine;
 mod feeds;
 mod follows;
+mod gets;
 mod items;
 mod keys;
 mod ledger;
@@ -71,7 +72,6 @@ use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use crate::model::Length;
 use engine::{DECIDING, POSTING};
 use pool::Pool;
 
@@ -87,7 +87,7 @@ pub use ledger::{HEARTBEAT, Inherited, Record, Step, WorkerId};
 pub use letters::{LetterKind, LetterState, PendingLetter};
 pub use message::describe;
 pub use person::Person;
-pub use signups::{Asked, Click, Confirmed, Greeting, SignUp};
+pub use signups::{Asked, Click, Confirmed, Greeting, LinkState, SignUp};
 pub use subscribers::{Origin, Stranded, Subscribed};
 
 /// The open store, in parts for those who use it. Clones are not needed: every call borrows it.
@@ -256,11 +256,6 @@ fn array<T: serde::Serialize>(values: impl IntoIterator<Item = T>) -> String {
 fn time(row: &AnyRow, column: &str) -> sqlx::Result<DateTime<Utc>> {
     let seconds = row.try_get(column)?;
     known(DateTime::from_timestamp(seconds, 0), column, seconds)
-}
-
-fn length(row: &AnyRow) -> sqlx::Result<Length> {
-    let word = row.try_get("length")?;
-    known(Length::from_word(word), "length", word)
 }
 
 /// What was read of `column`; an error where the store has a `value` there that means nothing.

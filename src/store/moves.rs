@@ -7,10 +7,12 @@ use serde_json::json;
 use sqlx::{AnyConnection, Row as _};
 
 use super::keys::fresh_number;
-use super::signups::{ADDRESS_SPAN, PER_ADDRESS, before};
-use super::subscribers::new_token;
-use super::{Asked, Click, Confirmed, LetterKind, Origin, Subscribers, time};
-use crate::model::{Address, Consent, ConsentEvent, Language, SubscriberId, SubscriberState};
+use super::signups::{ADDRESS_SPAN, PER_ADDRESS, link_state};
+use super::{Asked, Click, Confirmed, LetterKind, LinkState, Origin, Subscribers, time};
+use crate::model::{
+    Address, Consent, ConsentEvent, Language, NewSubscriber, Subscriber, SubscriberId,
+    SubscriberState,
+};
 
 impl Subscribers<'_> {
     /// Plans the letter that asks whether `address` belongs to `subscriber`. Of one subscriber, a few are kept a day.
@@ -81,17 +83,18 @@ impl Subscribers<'_> {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {
-            return before(&mut tx, Asked::Move, id, since).await;
+            let state = link_state(&mut tx, Asked::Move, id, since).await?;
+            return Ok(Confirmed::Not(state));
         };
         let mover = SubscriberId(row.try_get("subscriber")?);
         let (address, key): (String, String) =
             (row.try_get("address")?, row.try_get("address_key")?);
         let Some(before) = self.subscriber_in(&mut tx, mover).await? else {
-            return Ok(Confirmed::Never);
+            return Ok(Confirmed::Not(LinkState::Gone));
         };
         // Who has left meanwhile does not come back by this.
         if before.state != SubscriberState::Confirmed {
-            return Ok(Confirmed::Never);
+            return Ok(Confirmed::Not(LinkState::Gone));
         }
         let other: Option<i64> =
             sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
@@ -124,7 +127,8 @@ impl Subscribers<'_> {
                 .await?;
             mover
         } else {
-            let heir = self.heir(&mut tx, mover, &address, &key, now).await?;
+            let new = Address::parse(&address)?;
+            let heir = self.heir(&mut tx, mover, &before, &new, now).await?;
             self.leave(&mut tx, &[(mover, Some(ip))], form, now).await?;
             heir
         };
@@ -150,7 +154,7 @@ impl Subscribers<'_> {
             self.forget_erased(&mut tx, hash).await?;
         }
         // Whoever had the link may not have been the reader: the old mailbox is told.
-        let language = before.profile.language.unwrap_or(home);
+        let language = before.profile.preferences.language.unwrap_or(home);
         let (kind, old) = (LetterKind::Moved, &before.profile.address);
         self.plan_letter(&mut tx, kind, subscriber.0, old, language, now)
             .await?;
@@ -163,36 +167,17 @@ impl Subscribers<'_> {
         &self,
         tx: &mut AnyConnection,
         mover: SubscriberId,
-        address: &str,
-        key: &str,
+        before: &Subscriber,
+        address: &Address,
         now: DateTime<Utc>,
     ) -> anyhow::Result<SubscriberId> {
-        let heir: i64 = sqlx::query_scalar(
-            "INSERT INTO subscriber (token, address, address_key, name, cadence, language, state, origin, created_at, confirmed_at,
-                length, send_hour, timezone, paused_until)
-             SELECT $1, $2, $3, name, cadence, language, 'confirmed', $4, $5, $5, length, send_hour, timezone, paused_until
-             FROM subscriber WHERE id = $6
-             ON CONFLICT (address_key) DO UPDATE SET
-                name = excluded.name, cadence = excluded.cadence, language = excluded.language, state = 'confirmed',
-                origin = excluded.origin, left_at = NULL, length = excluded.length, send_hour = excluded.send_hour,
-                timezone = excluded.timezone, paused_until = excluded.paused_until,
-                confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at ELSE excluded.confirmed_at END
-             RETURNING id",
-        )
-        .bind(new_token()?)
-        .bind(address)
-        .bind(key)
-        .bind(Origin::Form.word())
-        .bind(now.timestamp())
-        .bind(mover.0)
-        .fetch_one(&mut *tx)
-        .await?;
-        sqlx::query("DELETE FROM subscriber_topic WHERE subscriber = $1")
-            .bind(heir)
-            .execute(&mut *tx)
-            .await?;
+        let person = NewSubscriber {
+            address: address.clone(),
+            ..before.profile.clone()
+        };
+        let entry = (person, SubscriberState::Confirmed, Some(now));
+        let heir = self.write_subscriber(tx, &entry, Origin::Form, now).await?;
         for sql in [
-            "INSERT INTO subscriber_topic (subscriber, topic) SELECT $2, topic FROM subscriber_topic WHERE subscriber = $1",
             "INSERT INTO follow (subscriber, story, at_once, since)
              SELECT $2, story, at_once, since FROM follow WHERE subscriber = $1 ON CONFLICT DO NOTHING",
             // The proof goes with what it proves.
@@ -202,10 +187,10 @@ impl Subscribers<'_> {
         ] {
             sqlx::query(sql)
                 .bind(mover.0)
-                .bind(heir)
+                .bind(heir.0)
                 .execute(&mut *tx)
                 .await?;
         }
-        Ok(SubscriberId(heir))
+        Ok(heir)
     }
 }

@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::keys::{ERASURE_KEY, secret};
 use super::{Pool, Subscribers, optional_time, time};
-use crate::model::{Address, Follow, Language, Subscriber, SubscriberId};
+use crate::model::{Address, Follow, Subscriber, SubscriberId};
 
 /// All that is known of one person.
 #[derive(Debug, Clone, Serialize)]
@@ -42,13 +42,8 @@ pub struct Person {
 pub struct Subscription {
     pub name: String,
     pub state: &'static str,
-    pub cadence: String,
-    pub language: Option<&'static str>,
-    pub topics: Vec<String>,
-    pub length: &'static str,
-    pub hour: Option<u8>,
-    pub timezone: Option<&'static str>,
-    pub paused_until: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    pub preferences: serde_json::Value,
     pub created_at: DateTime<Utc>,
     pub confirmed_at: Option<DateTime<Utc>>,
     pub left_at: Option<DateTime<Utc>>,
@@ -298,7 +293,7 @@ impl Subscribers<'_> {
             // The number stays taken: links that are sealed for it must not lead to somebody else.
             "UPDATE subscriber SET address = '', address_key = 'erased:' || id, name = '', state = 'unsubscribed',
                     token = 'erased:' || id, cadence = '', language = NULL, created_at = 0, confirmed_at = NULL, left_at = NULL,
-                    length = 'full', send_hour = NULL, timezone = NULL, paused_until = NULL
+                    length = 'full', send_hour = NULL, timezone = NULL, paused_until = NULL, days = NULL, reading = '{}'
                  WHERE address_key = $1"
                 .to_owned(),
             "DELETE FROM signup WHERE address_key = $1".to_owned(),
@@ -409,13 +404,7 @@ impl From<Subscriber> for Subscription {
         Self {
             name: profile.name,
             state: known.state.word(),
-            cadence: profile.cadence.to_string(),
-            language: profile.language.map(Language::tag),
-            topics: profile.topics.iter().map(ToString::to_string).collect(),
-            length: known.length.word(),
-            hour: known.hour,
-            timezone: known.timezone.map(chrono_tz::Tz::name),
-            paused_until: known.paused_until,
+            preferences: profile.preferences.to_json(),
             created_at: known.created_at,
             confirmed_at: known.confirmed_at,
             left_at: known.left_at,

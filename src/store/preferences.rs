@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Row as _};
 
 use super::subscribers::subscribers;
 use super::{Origin, Pool, Subscribers};
 use crate::model::{
-    Consent, ConsentEvent, Language, Preferences, Subscriber, SubscriberId, SubscriberState,
-    TopicId,
+    CadenceId, Consent, ConsentEvent, Language, Length, Preferences, Reading, Subscriber,
+    SubscriberId, SubscriberState, TopicId, Topics, Weekdays,
 };
 
 impl Subscribers<'_> {
@@ -34,22 +36,24 @@ impl Subscribers<'_> {
         id: SubscriberId,
         chosen: &Preferences,
         entry: Consent,
-    ) -> sqlx::Result<bool> {
+    ) -> anyhow::Result<bool> {
         let mut connection = self.writing().await?;
         let mut tx = self.begin(&mut connection).await?;
         let changed = sqlx::query(
             "UPDATE subscriber SET cadence = $2, language = $3, length = $4, send_hour = $5, timezone = $6,
-                paused_until = $7, origin = $8
+                paused_until = $7, origin = $8, days = $9, reading = $10
              WHERE id = $1 AND state = 'confirmed'",
         )
         .bind(id.0)
         .bind(chosen.cadence.as_str())
         .bind(chosen.language.map(Language::tag))
-        .bind(chosen.length.word())
+        .bind(chosen.reading.length.word())
         .bind(chosen.hour.map(i64::from))
         .bind(chosen.timezone.map(chrono_tz::Tz::name))
         .bind(chosen.paused_until.map(|at| at.timestamp()))
         .bind(Origin::Form.word())
+        .bind(stored_days(chosen))
+        .bind(serde_json::to_string(&chosen.reading)?)
         .execute(&mut *tx)
         .await?;
         if changed.rows_affected() == 0 {
@@ -123,7 +127,7 @@ impl Pool {
         &self,
         tx: &mut AnyConnection,
         id: SubscriberId,
-        topics: &BTreeSet<TopicId>,
+        topics: &Topics,
     ) -> sqlx::Result<()> {
         sqlx::query("DELETE FROM subscriber_topic WHERE subscriber = $1")
             .bind(id.0)
@@ -133,10 +137,48 @@ impl Pool {
             "INSERT INTO subscriber_topic (subscriber, topic) SELECT $2, r.value->>'v' FROM {rows} WHERE true",
         );
         sqlx::query(sql)
-            .bind(super::array(topics))
+            .bind(super::array(topics.picked()))
             .bind(id.0)
             .execute(&mut *tx)
             .await?;
         Ok(())
     }
+}
+
+/// The preferences of a subscriber's row, with their topics.
+pub(super) fn preferences(row: &AnyRow, topics: BTreeSet<TopicId>) -> anyhow::Result<Preferences> {
+    let language: Option<String> = row.try_get("language")?;
+    let days: Option<i64> = row.try_get("days")?;
+    Ok(Preferences {
+        cadence: CadenceId(row.try_get("cadence")?),
+        language: language.and_then(|tag| Language::from_tag(&tag)),
+        topics: Topics::from_stored(topics),
+        reading: reading(row)?,
+        days: match days {
+            Some(bits) => super::known(Weekdays::from_bits(bits), "days", bits)?,
+            None => Weekdays::ALL,
+        },
+        hour: row
+            .try_get::<Option<i64>, _>("send_hour")?
+            .and_then(|hour| u8::try_from(hour).ok()),
+        timezone: row
+            .try_get::<Option<String>, _>("timezone")?
+            .and_then(|zone| zone.parse().ok()),
+        paused_until: super::optional_time(row, "paused_until")?,
+    })
+}
+
+/// How the subscriber of a row reads.
+pub(super) fn reading(row: &AnyRow) -> anyhow::Result<Reading> {
+    let stored: String = row.try_get("reading")?;
+    let reading = serde_json::from_str(&stored)
+        .with_context(|| format!("reading the preferences “{stored}”"))?;
+    let word = row.try_get("length")?;
+    let length = super::known(Length::from_word(word), "length", word)?;
+    Ok(Reading { length, ..reading })
+}
+
+/// The days as the store has them: nothing where it is every day.
+pub(super) fn stored_days(preferences: &Preferences) -> Option<i64> {
+    (preferences.days != Weekdays::ALL).then_some(preferences.days.bits())
 }

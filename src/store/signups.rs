@@ -3,7 +3,6 @@
 //! Asking writes the same rows whether or not anybody knows the address, so nothing can be told from how long it takes. What a letter
 //! says, and whether there is one, is decided when it is sent.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,11 +12,10 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::keys::fresh_number;
 use super::letters::plan_latest;
-use super::subscribers::new_token;
 use super::{LetterKind, Origin, Subscribers, time};
 use crate::model::{
-    Address, CadenceId, Consent, ConsentEvent, ItemKey, Language, SubscriberId, TopicId,
-    consent_hash,
+    Address, CadenceId, Consent, ConsentEvent, ItemKey, Language, NewSubscriber, Preferences,
+    SubscriberId, SubscriberState, Topics, consent_hash,
 };
 
 /// In what time sign-ups from one network are counted.
@@ -36,8 +34,8 @@ pub struct SignUp {
     pub cadence: CadenceId,
     /// In which language.
     pub language: Language,
-    /// About what; empty means everything.
-    pub topics: BTreeSet<TopicId>,
+    /// About what.
+    pub topics: Topics,
     /// A story to follow.
     pub follow: Option<ItemKey>,
     /// From where.
@@ -79,10 +77,8 @@ pub struct Greeting {
 pub enum Confirmed {
     /// They are subscribed now.
     Now(SubscriberId),
-    /// They have confirmed it before.
-    Before,
-    /// It is too late, or nobody asked for it.
-    Never,
+    /// Not by this click: what its link stands for now.
+    Not(LinkState),
 }
 
 /// What a click confirms.
@@ -94,34 +90,51 @@ pub enum Asked {
     Move,
 }
 
-async fn is_open(
+/// Where a link stands that confirms something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkState {
+    /// A click on it confirms what was asked for.
+    Open,
+    /// It was clicked before, and whoever did is subscribed, or is not any more.
+    Used {
+        /// Whether they are.
+        is_subscribed: bool,
+    },
+    /// It is too old, or nobody asked for it.
+    Gone,
+}
+
+pub(super) async fn link_state(
     connection: &mut AnyConnection,
     asked: Asked,
     id: i64,
     since: DateTime<Utc>,
-) -> sqlx::Result<bool> {
+) -> anyhow::Result<LinkState> {
+    // An address may have been moved since: its subscription is found by who had it then.
     let sql = match asked {
-        Asked::SignUp => "SELECT id FROM signup WHERE id = $1 AND requested_at > $2",
-        Asked::Move => "SELECT id FROM address_change WHERE id = $1 AND requested_at > $2",
+        Asked::SignUp => {
+            "SELECT g.confirmed_at, (SELECT s.state FROM subscriber s WHERE s.address_key = g.address_key) AS state
+             FROM signup g WHERE g.id = $1 AND g.requested_at > $2"
+        }
+        Asked::Move => {
+            "SELECT g.confirmed_at, (SELECT s.state FROM subscriber s WHERE s.address_key = g.address_key) AS state
+             FROM address_change g WHERE g.id = $1 AND g.requested_at > $2"
+        }
     };
-    let found: Option<i64> = sqlx::query_scalar(sql)
+    let row = sqlx::query(sql)
         .bind(id)
         .bind(since.timestamp())
         .fetch_optional(connection)
         .await?;
-    Ok(found.is_some())
-}
-
-/// What a click comes to that confirms nothing now.
-pub(super) async fn before(
-    connection: &mut AnyConnection,
-    asked: Asked,
-    id: i64,
-    since: DateTime<Utc>,
-) -> anyhow::Result<Confirmed> {
-    Ok(match is_open(connection, asked, id, since).await? {
-        true => Confirmed::Before,
-        false => Confirmed::Never,
+    let Some(row) = row else {
+        return Ok(LinkState::Gone);
+    };
+    let confirmed_at: Option<i64> = row.try_get("confirmed_at")?;
+    let state: Option<String> = row.try_get("state")?;
+    let is_subscribed = state.as_deref() == Some(SubscriberState::Confirmed.word());
+    Ok(match confirmed_at {
+        None => LinkState::Open,
+        Some(_) => LinkState::Used { is_subscribed },
     })
 }
 
@@ -173,7 +186,7 @@ impl Subscribers<'_> {
         .bind(signup.address.mailbox())
         .bind(signup.cadence.as_str())
         .bind(signup.language.tag())
-        .bind(json!(signup.topics).to_string())
+        .bind(json!(signup.topics.picked().collect::<Vec<_>>()).to_string())
         .bind(signup.follow.as_ref().map(ItemKey::as_str))
         .bind(signup.ip.to_string())
         .bind(network)
@@ -189,13 +202,18 @@ impl Subscribers<'_> {
         Ok(true)
     }
 
-    /// Whether a click may still confirm, or has confirmed, what was asked for after `since`.
+    /// Where a link stands that was asked for after `since`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn is_open(&self, asked: Asked, id: i64, since: DateTime<Utc>) -> sqlx::Result<bool> {
+    pub async fn link_state(
+        &self,
+        asked: Asked,
+        id: i64,
+        since: DateTime<Utc>,
+    ) -> anyhow::Result<LinkState> {
         let mut connection = self.reading().await?;
-        is_open(&mut connection, asked, id, since).await
+        link_state(&mut connection, asked, id, since).await
     }
 
     /// Makes a subscriber of who signed up after `since`, and puts it on record. They prove that they want it, so what kept their
@@ -227,40 +245,31 @@ impl Subscribers<'_> {
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {
-            return before(&mut tx, Asked::SignUp, id, since).await;
+            let state = link_state(&mut tx, Asked::SignUp, id, since).await?;
+            return Ok(Confirmed::Not(state));
         };
-        // Whoever has asked again meanwhile has changed their mind about what they want, and has got no other letter.
-        let latest = sqlx::query(
-            "SELECT * FROM signup WHERE address_key = $1 AND confirmed_at IS NULL AND requested_at >= $2
-             ORDER BY requested_at DESC, id LIMIT 1",
-        )
-        .bind(row.try_get::<String, _>("address_key")?)
-        .bind(time(&row, "requested_at")?.timestamp())
-        .fetch_optional(&mut *tx)
-        .await?;
-        let row = latest.unwrap_or(row);
         let address = Address::parse(&row.try_get::<String, _>("address")?)?;
-        let subscriber: i64 = sqlx::query_scalar(
-            "INSERT INTO subscriber (token, address, address_key, name, cadence, language, state, origin, created_at, confirmed_at)
-             VALUES ($1, $2, $3, '', $4, $5, 'confirmed', $6, $7, $8)
-             ON CONFLICT (address_key) DO UPDATE SET
-                cadence = excluded.cadence, language = excluded.language, origin = excluded.origin,
-                confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at ELSE excluded.confirmed_at END,
-                state = 'confirmed', left_at = NULL, paused_until = NULL
-             RETURNING id",
-        )
-        .bind(new_token()?)
-        .bind(address.as_str())
-        .bind(address.key())
-        .bind(row.try_get::<String, _>("cadence")?)
-        .bind(row.try_get::<String, _>("language")?)
-        .bind(Origin::Form.word())
-        .bind(time(&row, "requested_at")?.timestamp())
-        .bind(now.timestamp())
-        .fetch_one(&mut *tx)
-        .await?;
-        let topics: BTreeSet<TopicId> = serde_json::from_str(row.try_get("topics")?)?;
-        self.write_topics(&mut tx, SubscriberId(subscriber), &topics)
+        let language = Language::from_tag(row.try_get("language")?).unwrap_or(Language::En);
+        let topics = serde_json::from_str(row.try_get("topics")?)?;
+        // What the form does not ask stays as they had it; who comes back is not in a pause.
+        let before = self.subscriber_of(&mut tx, &address.key()).await?;
+        let before = before.map(|(_, known)| known.profile);
+        let mut person = before.unwrap_or_else(|| NewSubscriber {
+            address: address.clone(),
+            name: String::new(),
+            preferences: Preferences::usual(CadenceId(String::new())),
+        });
+        person.preferences = Preferences {
+            cadence: CadenceId(row.try_get("cadence")?),
+            language: Some(language),
+            topics: Topics::from_stored(topics),
+            paused_until: None,
+            ..person.preferences
+        };
+        let requested_at = time(&row, "requested_at")?;
+        let entry = (person, SubscriberState::Confirmed, Some(now));
+        let newcomer = self
+            .write_subscriber(&mut tx, &entry, Origin::Form, requested_at)
             .await?;
         sqlx::query("DELETE FROM suppression WHERE address_key = $1")
             .bind(address.key())
@@ -273,22 +282,14 @@ impl Subscribers<'_> {
             self.forget_erased(&mut tx, hash).await?;
         }
         let entries = self.proof(&mut tx, &row, ip, form, now).await?;
-        let entries = entries.map(|entry| (SubscriberId(subscriber), entry));
+        let entries = entries.map(|entry| (newcomer, entry));
         self.log_consent(&mut tx, &entries).await?;
         if let Some(story) = row.try_get::<Option<String>, _>("follow")? {
             let story = ItemKey::from_stored(story);
-            self.write_follow(
-                &mut tx,
-                SubscriberId(subscriber),
-                &story,
-                false,
-                greeting.now,
-            )
-            .await?;
+            self.write_follow(&mut tx, newcomer, &story, false, greeting.now)
+                .await?;
         }
-        let newcomer = SubscriberId(subscriber);
         if greeting.letter {
-            let language = Language::from_tag(row.try_get("language")?).unwrap_or(Language::En);
             self.plan_letter(
                 &mut tx,
                 LetterKind::Welcome,

@@ -8,6 +8,7 @@ use serde_json::json;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
+use super::preferences::{preferences, stored_days};
 use super::{LetterKind, Pool, Subscribers, array, optional_time, time};
 use crate::model::{
     Address, CadenceId, Consent, ConsentEvent, Language, NewSubscriber, Subscriber, SubscriberId,
@@ -204,7 +205,7 @@ impl Subscribers<'_> {
             && let Some(home) = goodbye
             && let Some(known) = self.subscriber_in(&mut tx, who).await?
         {
-            let language = known.profile.language.unwrap_or(home);
+            let language = known.profile.preferences.language.unwrap_or(home);
             let (kind, address) = (LetterKind::Goodbye, &known.profile.address);
             self.plan_letter(&mut tx, kind, who.0, address, language, at)
                 .await?;
@@ -362,6 +363,112 @@ impl Pool {
     }
 }
 
+/// Somebody with the state that they come in, and when they agreed to it.
+pub(super) type Entry = (NewSubscriber, SubscriberState, Option<DateTime<Utc>>);
+
+impl Pool {
+    /// Adds people who are not known, and writes what those have chosen who are: the one way in, for forms, files, commands and the configuration.
+    ///
+    /// Who is pending by it stays what they were. Who is confirmed by it has not left, whatever was before.
+    pub(super) async fn write_subscribers(
+        &self,
+        tx: &mut AnyConnection,
+        people: &[&Entry],
+        origin: Origin,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<()> {
+        let mut rows = Vec::with_capacity(people.len());
+        let mut topics = Vec::new();
+        for (person, state, confirmed_at) in people {
+            let key = person.address.key();
+            let chosen = &person.preferences;
+            let picked = chosen.topics.picked();
+            topics.extend(picked.map(|topic| json!({ "key": key, "topic": topic })));
+            rows.push(json!({
+                "token": new_token()?, "address": person.address.as_str(), "key": key, "name": person.name,
+                "cadence": chosen.cadence, "language": chosen.language, "length": chosen.reading.length,
+                "hour": chosen.hour, "timezone": chosen.timezone.map(chrono_tz::Tz::name),
+                "paused_until": chosen.paused_until.map(|at| at.timestamp()), "days": stored_days(chosen),
+                "reading": serde_json::to_string(&chosen.reading)?, "state": state.word(),
+                "confirmed_at": confirmed_at.map(|at| at.timestamp()),
+            }));
+        }
+        let sql = self.with_rows(
+            "INSERT INTO subscriber (token, address, address_key, name, cadence, language, state, origin, created_at, confirmed_at,
+                length, send_hour, timezone, paused_until, days, reading)
+             SELECT r.value->>'token', r.value->>'address', r.value->>'key', r.value->>'name', r.value->>'cadence',
+                    r.value->>'language', r.value->>'state', $2, $3, CAST(r.value->>'confirmed_at' AS BIGINT),
+                    r.value->>'length', CAST(r.value->>'hour' AS BIGINT), r.value->>'timezone',
+                    CAST(r.value->>'paused_until' AS BIGINT), CAST(r.value->>'days' AS BIGINT), r.value->>'reading'
+             FROM {rows} WHERE true
+             ON CONFLICT (address_key) DO UPDATE SET
+                name = excluded.name, cadence = excluded.cadence, language = excluded.language, length = excluded.length,
+                send_hour = excluded.send_hour, timezone = excluded.timezone, paused_until = excluded.paused_until,
+                days = excluded.days, reading = excluded.reading,
+                origin = CASE WHEN excluded.state <> 'confirmed' OR (subscriber.state = 'confirmed' AND excluded.origin = 'config')
+                              THEN subscriber.origin ELSE excluded.origin END,
+                state = CASE WHEN excluded.state = 'pending' THEN subscriber.state ELSE excluded.state END,
+                left_at = CASE WHEN excluded.state = 'confirmed' THEN NULL ELSE subscriber.left_at END,
+                confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at
+                                    ELSE COALESCE(excluded.confirmed_at, subscriber.confirmed_at) END",
+        );
+        sqlx::query(sql)
+            .bind(serde_json::Value::from(rows).to_string())
+            .bind(origin.word())
+            .bind(now.timestamp())
+            .execute(&mut *tx)
+            .await?;
+        let keys = array(people.iter().map(|(person, ..)| person.address.key()));
+        let sql = self.with_rows(
+            "DELETE FROM subscriber_topic WHERE subscriber IN
+                (SELECT id FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows}))",
+        );
+        sqlx::query(sql).bind(&keys).execute(&mut *tx).await?;
+        let sql = self.with_rows(
+            "INSERT INTO subscriber_topic (subscriber, topic)
+             SELECT s.id, r.value->>'topic' FROM {rows} JOIN subscriber s ON s.address_key = r.value->>'key'",
+        );
+        sqlx::query(sql)
+            .bind(serde_json::Value::from(topics).to_string())
+            .execute(&mut *tx)
+            .await?;
+        Ok(())
+    }
+
+    /// The same for one person. Returns their number.
+    pub(super) async fn write_subscriber(
+        &self,
+        tx: &mut AnyConnection,
+        entry: &Entry,
+        origin: Origin,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<SubscriberId> {
+        self.write_subscribers(tx, &[entry], origin, now).await?;
+        let id = sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
+            .bind(entry.0.address.key())
+            .fetch_one(tx)
+            .await?;
+        Ok(SubscriberId(id))
+    }
+
+    /// Who has the address of that key.
+    pub(super) async fn subscriber_of(
+        &self,
+        tx: &mut AnyConnection,
+        key: &str,
+    ) -> anyhow::Result<Option<(SubscriberId, Subscriber)>> {
+        let id: Option<i64> =
+            sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
+                .bind(key)
+                .fetch_optional(&mut *tx)
+                .await?;
+        let Some(id) = id.map(SubscriberId) else {
+            return Ok(None);
+        };
+        Ok(self.subscriber_in(tx, id).await?.map(|known| (id, known)))
+    }
+}
+
 /// Subscribers with their places, from their rows and those of their topics.
 pub(super) fn subscribers(
     rows: &[AnyRow],
@@ -379,26 +486,15 @@ pub(super) fn subscribers(
     for row in rows {
         let id: i64 = row.try_get("id")?;
         let state: String = row.try_get("state")?;
-        let language: Option<String> = row.try_get("language")?;
         let subscriber = Subscriber {
             profile: NewSubscriber {
                 address: Address::parse(&row.try_get::<String, _>("address")?)?,
                 name: row.try_get("name")?,
-                cadence: CadenceId(row.try_get("cadence")?),
-                language: language.and_then(|tag| Language::from_tag(&tag)),
-                topics: topics.remove(&id).unwrap_or_default(),
+                preferences: preferences(row, topics.remove(&id).unwrap_or_default())?,
             },
             state: super::known(SubscriberState::from_word(&state), "state", &state)?,
             created_at: time(row, "created_at")?,
             confirmed_at: optional_time(row, "confirmed_at")?,
-            length: super::length(row)?,
-            hour: row
-                .try_get::<Option<i64>, _>("send_hour")?
-                .and_then(|hour| u8::try_from(hour).ok()),
-            timezone: row
-                .try_get::<Option<String>, _>("timezone")?
-                .and_then(|zone| zone.parse().ok()),
-            paused_until: optional_time(row, "paused_until")?,
             left_at: optional_time(row, "left_at")?,
         };
         subscribers.push((id, subscriber));
@@ -461,61 +557,16 @@ async fn create_batch(
     result.updated += known;
     result.added += by_key.len() - known;
 
-    let mut rows = Vec::with_capacity(by_key.len());
-    let mut topics = Vec::new();
+    let mut entries = Vec::with_capacity(by_key.len());
     for entry in people {
-        let (person, state, confirmed_at) = entry;
-        let key = person.address.key();
-        let last = by_key.get(&key).copied();
-        if !last.is_some_and(|last| std::ptr::eq(last, entry)) {
-            continue;
+        let last = by_key.get(&entry.0.address.key()).copied();
+        if last.is_some_and(|last| std::ptr::eq(last, entry)) {
+            entries.push(entry);
         }
-        topics.extend(
-            person
-                .topics
-                .iter()
-                .map(|topic| json!({ "key": key, "topic": topic })),
-        );
-        rows.push(json!({
-            "token": new_token()?, "address": person.address.as_str(), "key": key, "name": person.name,
-            "cadence": person.cadence, "language": person.language, "state": state.word(),
-            "confirmed_at": confirmed_at.map(|at| at.timestamp()),
-        }));
     }
-    let sql = store.with_rows(
-        "INSERT INTO subscriber (token, address, address_key, name, cadence, language, state, origin, created_at, confirmed_at)
-         SELECT r.value->>'token', r.value->>'address', r.value->>'key', r.value->>'name', r.value->>'cadence',
-                r.value->>'language', r.value->>'state', $2, $3, CAST(r.value->>'confirmed_at' AS BIGINT)
-         FROM {rows} WHERE true
-         ON CONFLICT (address_key) DO UPDATE SET
-            name = excluded.name, cadence = excluded.cadence, language = excluded.language,
-            origin = CASE WHEN excluded.state <> 'confirmed' OR (subscriber.state = 'confirmed' AND excluded.origin = 'config')
-                          THEN subscriber.origin ELSE excluded.origin END,
-            state = CASE WHEN excluded.state = 'pending' THEN subscriber.state ELSE excluded.state END,
-            confirmed_at = CASE WHEN subscriber.state = 'confirmed' THEN subscriber.confirmed_at
-                                ELSE COALESCE(excluded.confirmed_at, subscriber.confirmed_at) END",
-    );
-    sqlx::query(sql)
-        .bind(serde_json::Value::from(rows).to_string())
-        .bind(origin.word())
-        .bind(now.timestamp())
-        .execute(&mut *tx)
-        .await?;
+    store.write_subscribers(tx, &entries, origin, now).await?;
     let keys = array(by_key.keys());
     log_added(store, tx, &keys, origin, now).await?;
-    let sql = store.with_rows(
-        "DELETE FROM subscriber_topic WHERE subscriber IN
-            (SELECT id FROM subscriber WHERE address_key IN (SELECT r.value->>'v' FROM {rows}))",
-    );
-    sqlx::query(sql).bind(&keys).execute(&mut *tx).await?;
-    let sql = store.with_rows(
-        "INSERT INTO subscriber_topic (subscriber, topic)
-         SELECT s.id, r.value->>'topic' FROM {rows} JOIN subscriber s ON s.address_key = r.value->>'key'",
-    );
-    sqlx::query(sql)
-        .bind(serde_json::Value::from(topics).to_string())
-        .execute(&mut *tx)
-        .await?;
     let sql = store.with_rows(
         "SELECT COUNT(*) FROM subscriber WHERE state = 'pending' AND address_key IN (SELECT r.value->>'v' FROM {rows})",
     );

@@ -1,39 +1,96 @@
 //! Subscribers in and out: the CSV form of a list.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Address, CadenceId, Choices, Language, Subscriber, SubscriberState, TopicId, clean_name,
+    Address, NewSubscriber, Offer, Preference, Preferences, Subscriber, SubscriberState, clean_name,
 };
 
-/// A line of a CSV file, as it is read and written. Only `address` must be there.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Line {
-    address: String,
-    name: String,
-    cadence: String,
-    language: String,
-    topics: String,
-    state: String,
-    confirmed_at: String,
-}
+/// The columns of a list beside those of [`Preference::name`]. Only the first must be there.
+const ADDRESS: &str = "address";
+const NAME: &str = "name";
+const STATE: &str = "state";
+const CONFIRMED_AT: &str = "confirmed_at";
+
+/// What lists of other programs and spreadsheets call a column, in lower case, and what it is called here.
+const ALSO_KNOWN: [(&str, &str); 6] = [
+    ("email", ADDRESS),
+    ("e-mail", ADDRESS),
+    ("mail", ADDRESS),
+    ("email address", ADDRESS),
+    ("e-mail-adresse", ADDRESS),
+    ("adresse", ADDRESS),
+];
 
 /// What a list may refer to, and what holds where it says nothing.
 #[derive(Debug)]
-pub struct Rules<'a> {
-    /// The cadences of the newsletter.
-    pub cadences: Vec<&'a str>,
-    /// The topics of the newsletter.
-    pub topics: Vec<&'a str>,
+pub struct Rules {
+    /// What there is to choose from.
+    pub offer: Offer,
     /// The state of people whose line names none.
     pub state: SubscriberState,
     /// The moment at which people are confirmed whose line does not say when.
     pub now: DateTime<Utc>,
+}
+
+/// What somebody said about what they want; what they did not say stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Their name.
+    pub name: Option<String>,
+    /// Preferences with a text that [`Preferences::set`] takes.
+    said: Vec<(Preference, String)>,
+}
+
+impl Wishes {
+    /// These preferences, each by its text.
+    ///
+    /// # Errors
+    /// When one of them is not on offer.
+    pub fn new(
+        name: Option<String>,
+        said: Vec<(Preference, String)>,
+        offer: &Offer,
+    ) -> Result<Self, String> {
+        let mut preferences = usual(offer);
+        for (preference, text) in &said {
+            let set = preferences.set(*preference, text, offer);
+            set.map_err(|wrong| wrong.to_string())?;
+        }
+        Ok(Self { name, said })
+    }
+
+    /// These wishes of `address`, over what was known `before`.
+    pub fn over(
+        &self,
+        address: Address,
+        before: Option<&NewSubscriber>,
+        offer: &Offer,
+    ) -> NewSubscriber {
+        let mut person = before.cloned().unwrap_or_else(|| NewSubscriber {
+            address: address.clone(),
+            name: String::new(),
+            preferences: usual(offer),
+        });
+        person.address = address;
+        if let Some(name) = &self.name {
+            person.name.clone_from(name);
+        }
+        for (preference, text) in &self.said {
+            // Each was tried before; what is on offer does not depend on what was chosen.
+            let _ = person.preferences.set(*preference, text, offer);
+        }
+        person
+    }
+}
+
+/// What holds for who has said nothing.
+fn usual(offer: &Offer) -> Preferences {
+    Preferences::usual(offer.cadences[0].clone())
 }
 
 /// Somebody on a list, with what the list claims about them.
@@ -42,7 +99,7 @@ pub struct Listed {
     /// Where mail goes.
     pub address: Address,
     /// What they chose; empty cells say nothing.
-    pub choices: Choices,
+    pub wishes: Wishes,
     /// How far their consent goes.
     pub state: SubscriberState,
     /// When it was given.
@@ -59,69 +116,55 @@ pub struct BadLine {
     pub what: String,
 }
 
-/// Reads a list. The separator is a comma or, as German spreadsheets write it, a semicolon; a byte-order
-/// mark is fine; columns come in any order, unknown ones are passed over.
+/// Reads a list. The separator is a comma, a semicolon or a tab, as spreadsheets write them; columns come in any order, unknown ones are
+/// passed over. The text is UTF-8, UTF-16 with a byte-order mark, or windows-1252.
 ///
 /// Bad lines do not stop the good ones.
+///
+/// # Errors
+/// When the input cannot be read.
 pub fn read_csv(
     mut input: impl Read,
-    rules: &Rules<'_>,
+    rules: &Rules,
 ) -> std::io::Result<(Vec<Listed>, Vec<BadLine>)> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
-    // A spreadsheet that does not write UTF-8 writes windows-1252.
-    let text = match std::str::from_utf8(&bytes) {
-        Ok(text) => std::borrow::Cow::Borrowed(text),
-        Err(_) => encoding_rs::WINDOWS_1252.decode(&bytes).0,
-    };
-    let text = text.trim_start_matches('\u{feff}');
+    let text = decoded(&bytes);
     let header = text.lines().next().unwrap_or_default();
-    let semicolons = header.matches(';').count() > header.matches(',').count();
+    let count = |separator: u8| header.matches(char::from(separator)).count();
+    let separators = [b',', b';', b'\t'];
+    let separator = separators.into_iter().rev().max_by_key(|one| count(*one));
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(if semicolons { b';' } else { b',' })
+        .delimiter(separator.unwrap_or(b','))
         .trim(csv::Trim::All)
         .flexible(true)
         .from_reader(text.as_bytes());
+    let columns: Vec<String> = reader
+        .headers()
+        .map(|header| header.iter().map(column).collect())
+        .unwrap_or_default();
     let mut people = Vec::new();
     let mut bad = Vec::new();
-    let has_addresses = reader.headers().is_ok_and(|header| {
-        header
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case("address") || name.eq_ignore_ascii_case("email"))
-    });
-    if !has_addresses {
+    if !columns.iter().any(|name| name == ADDRESS) {
         bad.push(BadLine {
             line: 1,
             what: "the first line must name the columns, one of them “address”".to_owned(),
         });
         return Ok((people, bad));
     }
-    let known = |name: &str| {
-        if name.eq_ignore_ascii_case("email") {
-            "address".to_owned()
-        } else {
-            name.to_lowercase()
-        }
-    };
-    let columns: csv::StringRecord = reader
-        .headers()
-        .map(|header| header.iter().map(known).collect())
-        .unwrap_or_default();
     for record in reader.records() {
-        let (at, line) = match record {
-            Ok(record) => (
-                record.position().map(csv::Position::line),
-                record.deserialize::<Line>(Some(&columns)),
-            ),
-            Err(error) => (error.position().map(csv::Position::line), Err(error)),
+        let (line, listed) = match &record {
+            Ok(record) => {
+                let cells = columns.iter().map(String::as_str).zip(record.iter());
+                let cells = cells.filter(|(_, cell)| !cell.is_empty()).collect();
+                (record.position(), listed(&cells, rules))
+            }
+            Err(error) => (error.position(), Err(error.to_string())),
         };
-        match line
-            .map_err(|error| error.to_string())
-            .and_then(|line| listed(&line, rules))
-        {
+        match listed {
             Ok(person) => people.push(person),
             Err(what) => bad.push(BadLine {
-                line: at.unwrap_or_default(),
+                line: line.map(csv::Position::line).unwrap_or_default(),
                 what,
             }),
         }
@@ -129,62 +172,52 @@ pub fn read_csv(
     Ok((people, bad))
 }
 
-fn listed(line: &Line, rules: &Rules<'_>) -> Result<Listed, String> {
-    let address = Address::parse(&line.address)
-        .map_err(|error| format!("“{}” is not an address: {error}", clean_name(&line.address)))?;
-    let cadence = match line.cadence.as_str() {
-        "" => None,
-        cadence if rules.cadences.contains(&cadence) => Some(CadenceId(cadence.to_owned())),
-        other => {
-            let known = rules.cadences.join(", ");
-            return Err(format!("there is no cadence “{other}”; one of: {known}"));
-        }
-    };
-    let language = match line.language.as_str() {
-        "" => None,
-        tag => Some(
-            Language::from_tag(tag)
-                .ok_or_else(|| format!("“{tag}” is not a language that digests are written in"))?,
-        ),
-    };
-    let topics: BTreeSet<TopicId> = line
-        .topics
-        .split([' ', '|'])
-        .filter(|topic| !topic.is_empty())
-        .map(|topic| TopicId(topic.to_owned()))
-        .collect();
-    if let Some(unknown) = topics
-        .iter()
-        .find(|topic| !rules.topics.contains(&topic.as_str()))
-    {
-        return Err(format!(
-            "there is no topic “{unknown}”; one of: {}",
-            rules.topics.join(", ")
-        ));
+/// The text of a file, whichever spreadsheet has written it.
+fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    if let Some((encoding, mark)) = encoding_rs::Encoding::for_bom(bytes) {
+        return encoding.decode_without_bom_handling(&bytes[mark..]).0;
     }
-    let state = match line.state.as_str() {
-        "" => rules.state,
-        word => {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => encoding_rs::WINDOWS_1252.decode(bytes).0,
+    }
+}
+
+/// What a column is called here.
+fn column(name: &str) -> String {
+    let name = name.to_lowercase();
+    let known = ALSO_KNOWN.iter().find(|(other, _)| *other == name);
+    known.map_or(name, |(_, own)| (*own).to_owned())
+}
+
+fn listed(cells: &BTreeMap<&str, &str>, rules: &Rules) -> Result<Listed, String> {
+    let text = cells.get(ADDRESS).copied().unwrap_or_default();
+    let address = Address::parse(text)
+        .map_err(|error| format!("“{}” is not an address: {error}", clean_name(text)))?;
+    let said = Preference::ALL.into_iter().filter_map(|preference| {
+        let text = cells.get(preference.name())?;
+        Some((preference, (*text).to_owned()))
+    });
+    let name = cells.get(NAME).map(|name| clean_name(name));
+    let name = name.filter(|name| !name.is_empty());
+    let wishes = Wishes::new(name, said.collect(), &rules.offer)?;
+    let state = match cells.get(STATE) {
+        None => rules.state,
+        Some(word) => {
             SubscriberState::from_word(word).ok_or_else(|| format!("“{word}” is not a state"))?
         }
     };
-    let confirmed_at = match line.confirmed_at.as_str() {
-        "" => (state == SubscriberState::Confirmed).then_some(rules.now),
-        text => Some(
+    let confirmed_at = match cells.get(CONFIRMED_AT) {
+        None => (state == SubscriberState::Confirmed).then_some(rules.now),
+        Some(text) => Some(
             DateTime::parse_from_rfc3339(text)
                 .map_err(|_| format!("“{text}” is not a time"))?
                 .to_utc(),
         ),
     };
-    let name = Some(clean_name(&line.name)).filter(|name| !name.is_empty());
     Ok(Listed {
         address,
-        choices: Choices {
-            name,
-            cadence,
-            language,
-            topics,
-        },
+        wishes,
         state,
         confirmed_at,
     })
@@ -195,8 +228,15 @@ pub struct CsvWriter<W: Write>(csv::Writer<W>);
 
 impl<W: Write> CsvWriter<W> {
     /// Begins a list.
-    pub fn new(output: W) -> Self {
-        Self(csv::Writer::from_writer(output))
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn new(output: W) -> csv::Result<Self> {
+        let mut writer = csv::Writer::from_writer(output);
+        let preferences = Preference::ALL.into_iter().map(Preference::name);
+        let header = [ADDRESS, NAME, STATE, CONFIRMED_AT].into_iter();
+        writer.write_record(header.chain(preferences))?;
+        Ok(Self(writer))
     }
 
     /// Adds one subscriber.
@@ -205,30 +245,21 @@ impl<W: Write> CsvWriter<W> {
     /// When the output cannot be written.
     pub fn write(&mut self, subscriber: &Subscriber) -> csv::Result<()> {
         let profile = &subscriber.profile;
-        self.0.serialize(Line {
-            address: profile.address.as_str().to_owned(),
-            // A spreadsheet runs a cell that begins like a formula.
-            name: profile
-                .name
-                .trim_start_matches(['=', '+', '-', '@'])
-                .to_owned(),
-            cadence: profile.cadence.to_string(),
-            language: profile
-                .language
-                .map(|language| language.tag().to_owned())
-                .unwrap_or_default(),
-            topics: profile
-                .topics
-                .iter()
-                .map(TopicId::as_str)
-                .collect::<Vec<_>>()
-                .join(" "),
-            state: subscriber.state.word().to_owned(),
-            confirmed_at: subscriber
-                .confirmed_at
-                .map(|at| at.to_rfc3339())
-                .unwrap_or_default(),
-        })
+        let confirmed_at = subscriber.confirmed_at.map(|at| at.to_rfc3339());
+        let about = [
+            profile.address.as_str().to_owned(),
+            harmless(&profile.name).to_owned(),
+            subscriber.state.word().to_owned(),
+            confirmed_at.unwrap_or_default(),
+        ];
+        let preferences = Preference::ALL.into_iter().map(|preference| {
+            let text = profile.preferences.get(preference);
+            match preference {
+                Preference::MuteWords | Preference::MuteSources => harmless(&text).to_owned(),
+                _ => text,
+            }
+        });
+        self.0.write_record(about.into_iter().chain(preferences))
     }
 
     /// Ends the list.
@@ -240,15 +271,26 @@ impl<W: Write> CsvWriter<W> {
     }
 }
 
+/// A text without what makes a spreadsheet run it as a formula.
+fn harmless(text: &str) -> &str {
+    text.trim_start_matches(['=', '+', '-', '@'])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Length, NewSubscriber};
+    use crate::model::{CadenceId, Language, TopicId, Topics};
 
-    fn rules() -> Rules<'static> {
+    fn rules() -> Rules {
+        let topic = |id: &str| TopicId(id.to_owned());
         Rules {
-            cadences: vec!["daily", "weekly"],
-            topics: vec!["ki", "security"],
+            offer: Offer {
+                cadences: vec![CadenceId("daily".into()), CadenceId("weekly".into())],
+                topics: vec![topic("ki"), topic("security")],
+                languages: vec![Language::De, Language::En],
+                timezone: chrono_tz::Europe::Berlin,
+                now: DateTime::UNIX_EPOCH,
+            },
             state: SubscriberState::Pending,
             now: DateTime::UNIX_EPOCH,
         }
@@ -263,8 +305,8 @@ mod tests {
         let (people, bad) = read("address\nanna@example.org\nbert@example.org\n");
         assert_eq!((people.len(), bad.len()), (2, 0));
         assert_eq!(
-            people[0].choices,
-            Choices::default(),
+            people[0].wishes,
+            Wishes::default(),
             "nothing is said about what they want"
         );
         assert_eq!(people[0].state, SubscriberState::Pending);
@@ -272,11 +314,32 @@ mod tests {
 
     #[test]
     fn a_german_spreadsheet_is_read() {
-        let (people, bad) =
-            read("\u{feff}Name;Email;topics\r\n\"Müller; Anna\";anna@example.org;ki security\r\n");
-        assert_eq!(bad, []);
-        assert_eq!(people[0].choices.name.as_deref(), Some("Müller; Anna"));
-        assert_eq!(people[0].choices.topics.len(), 2);
+        for separator in [";", ",", "\t"] {
+            let text = "Name;E-Mail;topics;unbekannt\r\n\"Müller, Anna; Dr.\";anna@example.org;\"ki, security\";7\r\n";
+            let text = text.replace("Anna; ", "Anna ").replace(';', separator);
+            let utf_16: Vec<u8> = std::iter::once(0xfeff)
+                .chain(text.encode_utf16())
+                .flat_map(u16::to_le_bytes)
+                .collect();
+            let with_mark = format!("\u{feff}{text}");
+            for bytes in [text.as_bytes(), with_mark.as_bytes(), &utf_16] {
+                let (people, bad) = read_csv(bytes, &rules()).unwrap();
+                assert_eq!(bad, []);
+                let person = person(&people[0]);
+                assert_eq!(person.name, "Müller, Anna Dr.");
+                assert_eq!(person.preferences.topics.picked().count(), 2);
+            }
+        }
+    }
+
+    #[test]
+    fn a_topic_that_is_not_there_is_a_line_of_the_report_and_never_all() {
+        let (people, bad) = read("address;topics\na@example.org;ki,sicherheit\nb@example.org;*\n");
+        assert_eq!(
+            bad[0].to_string(),
+            "line 2: there is no topic “sicherheit”; one of: ki, security"
+        );
+        assert_eq!(person(&people[0]).preferences.topics, Topics::All);
     }
 
     #[test]
@@ -286,7 +349,7 @@ mod tests {
             .0;
         let (people, bad) = read_csv(&*bytes, &rules()).unwrap();
         assert_eq!(
-            (people[0].choices.name.as_deref(), bad.len()),
+            (people[0].wishes.name.as_deref(), bad.len()),
             (Some("Änne Müller"), 0)
         );
     }
@@ -313,40 +376,54 @@ mod tests {
 
     #[test]
     fn what_is_exported_can_be_imported() {
+        let mut preferences = usual(&rules().offer);
+        for (preference, text) in [
+            (Preference::Cadence, "weekly"),
+            (Preference::Language, "en"),
+            (Preference::Topics, "ki"),
+            (Preference::Length, "short"),
+            (Preference::Pictures, "no"),
+            (Preference::MuteWords, "Aktie, Börse"),
+            (Preference::MuteSources, "Bild"),
+            (Preference::MostStories, "9"),
+            (Preference::LeastStories, "2"),
+            (Preference::Timezone, "Asia/Tokyo"),
+            (Preference::Days, "mon fri"),
+            (Preference::Hour, "7"),
+            (Preference::PausedUntil, "2026-12-31"),
+        ] {
+            preferences.set(preference, text, &rules().offer).unwrap();
+        }
         let subscriber = Subscriber {
             profile: NewSubscriber {
                 address: Address::parse("anna@example.org").unwrap(),
                 name: "Anna, die Erste".into(),
-                cadence: CadenceId("weekly".into()),
-                language: Some(Language::En),
-                topics: BTreeSet::from([TopicId("ki".into())]),
+                preferences,
             },
             state: SubscriberState::Unsubscribed,
             created_at: DateTime::UNIX_EPOCH,
             confirmed_at: Some(DateTime::UNIX_EPOCH),
-            length: Length::Full,
-            hour: None,
-            timezone: None,
-            paused_until: None,
             left_at: None,
         };
         let mut bytes = Vec::new();
-        let mut writer = CsvWriter::new(&mut bytes);
+        let mut writer = CsvWriter::new(&mut bytes).unwrap();
         writer.write(&subscriber).unwrap();
         writer.finish().unwrap();
         let (people, bad) = read(std::str::from_utf8(&bytes).unwrap());
         assert_eq!(bad, []);
-        let listed = people[0].clone();
-        let profile = listed
-            .choices
-            .over(listed.address, None, &CadenceId("daily".into()));
+        let listed = &people[0];
         assert_eq!(
-            (profile, listed.state, listed.confirmed_at),
+            (person(listed), listed.state, listed.confirmed_at),
             (
                 subscriber.profile,
                 subscriber.state,
                 subscriber.confirmed_at
             )
         );
+    }
+
+    fn person(listed: &Listed) -> NewSubscriber {
+        let address = listed.address.clone();
+        listed.wishes.over(address, None, &rules().offer)
     }
 }

@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 
 use super::app::App;
-use super::form::{Chosen, cadence_name};
+use super::form::cadence_name;
 use super::frame::{Frame, HTML, Link, kept};
 use super::guard::{Answer, Ask, not_found};
 use super::subscribe::{SignUpForm, story_key};
@@ -360,7 +360,6 @@ pub(super) async fn story(
         let day = app.day(&ask, shown.slot);
         Link::new(app.edition_page(&shown.edition), day)
     });
-    let nothing = Chosen::nothing(&app, &ask);
     let page = StoryPage {
         words: pages,
         story: story_view(&app, &ask, latest),
@@ -370,7 +369,7 @@ pub(super) async fn story(
         shown_in: shown_in.collect(),
         form: SignUpForm {
             follow: key.as_str().to_owned(),
-            ..SignUpForm::new(&app, &ask, &nothing, "story")
+            ..SignUpForm::new(&app, &ask, "story")
         },
         frame: &frame,
     };

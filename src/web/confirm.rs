@@ -11,20 +11,43 @@ use super::metrics::Event;
 use super::options::Welcome;
 use crate::model::Purpose;
 use crate::render::words;
-use crate::store::{Asked, Click, Confirmed, Greeting};
+use crate::store::{Asked, Click, Confirmed, Greeting, LinkState};
 
-/// The number of a link that a click may still answer.
-async fn open(app: &App, asked: Asked, token: &str) -> anyhow::Result<Option<i64>> {
+/// The number of a link, and where it stands.
+async fn state_of(app: &App, asked: Asked, token: &str) -> anyhow::Result<(i64, LinkState)> {
     let purpose = match asked {
         Asked::SignUp => Purpose::Confirm,
         Asked::Move => Purpose::Move,
     };
     let Some(id) = app.tokens.open(purpose, token) else {
-        return Ok(None);
+        return Ok((0, LinkState::Gone));
     };
     let since = (app.clock.wall)() - app.options.confirm_within;
-    let is_open = app.store.subscribers().is_open(asked, id, since).await?;
-    Ok(is_open.then_some(id))
+    Ok((
+        id,
+        app.store.subscribers().link_state(asked, id, since).await?,
+    ))
+}
+
+/// What is so of a link that confirms nothing now: never that something was confirmed which does not hold any more.
+fn used(app: &App, ask: &Ask, asked: Asked, state: LinkState) -> Answer {
+    let pages = &words(ask.language).pages;
+    let LinkState::Used { is_subscribed } = state else {
+        return Ok(invalid(app, ask));
+    };
+    let (said, links) = match (is_subscribed, asked) {
+        (true, Asked::SignUp) => (&pages.confirm.done, Vec::new()),
+        (true, Asked::Move) => (&pages.confirm.moved, Vec::new()),
+        (false, _) => {
+            let again = Link::new(app.page(""), pages.sign_up.heading);
+            (&pages.confirm.ended, vec![again])
+        }
+    };
+    let page_of_it = Page {
+        links,
+        ..Page::default()
+    };
+    Ok(page(message(app, ask, said, page_of_it)?))
 }
 
 /// The click of who asks, on the button of the page `form`.
@@ -45,12 +68,18 @@ pub(super) async fn ask(
     ask: Ask,
     Path(token): Path<String>,
 ) -> Answer {
-    if open(&app, Asked::SignUp, &token).await?.is_none() {
-        return Ok(invalid(&app, &ask));
+    let (_, state) = state_of(&app, Asked::SignUp, &token).await?;
+    if state != LinkState::Open {
+        return used(&app, &ask, Asked::SignUp, state);
     }
-    let words = words(ask.language);
-    let said = &words.pages.confirm.question;
-    question(&app, &ask, said, words.letters.confirm, ("confirm", &token))
+    let words = &words(ask.language).pages.confirm;
+    question(
+        &app,
+        &ask,
+        &words.question,
+        words.button,
+        ("confirm", &token),
+    )
 }
 
 /// Asks whether a subscription is to go to a new address.
@@ -59,8 +88,9 @@ pub(super) async fn ask_to_move(
     ask: Ask,
     Path(token): Path<String>,
 ) -> Answer {
-    if open(&app, Asked::Move, &token).await?.is_none() {
-        return Ok(invalid(&app, &ask));
+    let (_, state) = state_of(&app, Asked::Move, &token).await?;
+    if state != LinkState::Open {
+        return used(&app, &ask, Asked::Move, state);
     }
     let words = &words(ask.language).pages.confirm;
     question(
@@ -81,9 +111,10 @@ pub(super) async fn confirm(
     fields: Fields,
 ) -> Answer {
     let ask = ask.with_form(&app, &fields);
-    let Some(id) = open(&app, Asked::SignUp, &token).await? else {
-        return Ok(invalid(&app, &ask));
-    };
+    let (id, state) = state_of(&app, Asked::SignUp, &token).await?;
+    if state != LinkState::Open {
+        return used(&app, &ask, Asked::SignUp, state);
+    }
     let store = &app.store;
     let form = app.page("confirm");
     let mut links = Vec::new();
@@ -94,8 +125,7 @@ pub(super) async fn confirm(
         now: app.clock.now(),
     };
     match store.subscribers().confirm_signup(click, greeting).await? {
-        Confirmed::Never => return Ok(invalid(&app, &ask)),
-        Confirmed::Before => {}
+        Confirmed::Not(state) => return used(&app, &ask, Asked::SignUp, state),
         Confirmed::Now(subscriber) => {
             app.metrics.note(Event::Confirmed);
             app.letters.notify_one();
@@ -121,9 +151,10 @@ pub(super) async fn confirm_move(
     fields: Fields,
 ) -> Answer {
     let ask = ask.with_form(&app, &fields);
-    let Some(id) = open(&app, Asked::Move, &token).await? else {
-        return Ok(invalid(&app, &ask));
-    };
+    let (id, state) = state_of(&app, Asked::Move, &token).await?;
+    if state != LinkState::Open {
+        return used(&app, &ask, Asked::Move, state);
+    }
     let form = app.page("move");
     let store = &app.store;
     let click = click(&app, &ask, id, &form);
@@ -133,8 +164,8 @@ pub(super) async fn confirm_move(
         .confirm_address_change(click, home)
         .await?;
     app.letters.notify_one();
-    if moved == Confirmed::Never {
-        return Ok(invalid(&app, &ask));
+    if let Confirmed::Not(state) = moved {
+        return used(&app, &ask, Asked::Move, state);
     }
     let said = &words(ask.language).pages.confirm.moved;
     Ok(page(message(&app, &ask, said, Page::default())?))

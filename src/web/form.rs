@@ -1,13 +1,15 @@
 //! What forms ask, and what was said on them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
 use super::app::App;
 use super::frame::name_of;
 use super::guard::{Ask, Fields};
-use crate::model::{CadenceId, Language, Purpose, TopicId};
+use crate::model::{
+    ALL_TOPICS, CadenceId, Language, Offer, Preference, Preferences, Purpose, WrongPreference,
+};
 use crate::render::{PageWords, words};
 
 /// A choice of several.
@@ -24,33 +26,49 @@ const SLOWEST: TimeDelta = TimeDelta::hours(24);
 /// What topics, cadence and language are there to choose from, and chosen.
 pub(super) struct Choices {
     pub(super) has_topics: bool,
+    pub(super) has_everything: bool,
     pub(super) topics: Vec<Choice>,
+    /// Topics that were chosen and are not on offer now: they stay chosen.
+    pub(super) kept_topics: Vec<String>,
+    pub(super) wrong_topics: String,
     pub(super) has_cadences: bool,
     pub(super) cadences: Vec<Choice>,
+    pub(super) wrong_cadence: String,
     pub(super) has_languages: bool,
     pub(super) languages: Vec<Choice>,
+    pub(super) wrong_language: String,
 }
 
 impl Choices {
-    pub(super) fn new(app: &App, ask: &Ask, chosen: &Chosen) -> Self {
+    pub(super) fn new(app: &App, ask: &Ask, entries: &Entries, faults: &[WrongPreference]) -> Self {
         let pages = &words(ask.language).pages;
         let config = &app.config;
+        let chosen = entries.get(Preference::Topics);
+        let has_everything = chosen == ALL_TOPICS;
+        let picked = || chosen.split(' ').filter(|topic| !topic.is_empty());
         let topics: Vec<Choice> = config
             .topics
             .iter()
             .map(|topic| Choice {
                 value: topic.id.to_string(),
                 label: topic.title.clone(),
-                is_chosen: chosen.topics.contains(&topic.id),
+                is_chosen: has_everything || picked().any(|picked| picked == topic.id.as_str()),
             })
             .collect();
+        let known = config.topic_ids();
+        let kept = picked().filter(|topic| !has_everything && !known.contains(topic));
+        let was_wrong = |topic: &&str| {
+            let mut wrong = faults.iter();
+            wrong.any(|wrong| wrong.preference == Preference::Topics && wrong.text == *topic)
+        };
+        let kept = kept.filter(|topic| !was_wrong(topic));
         let cadences: Vec<Choice> = config
             .cadences
             .iter()
             .map(|cadence| Choice {
                 value: cadence.id.to_string(),
                 label: cadence_name(&cadence.id, pages),
-                is_chosen: chosen.cadence == cadence.id,
+                is_chosen: entries.get(Preference::Cadence) == cadence.id.as_str(),
             })
             .collect();
         let languages: Vec<Choice> = app
@@ -60,18 +78,125 @@ impl Choices {
             .map(|language| Choice {
                 value: language.tag().to_owned(),
                 label: name_of(*language).to_owned(),
-                is_chosen: chosen.language == *language,
+                is_chosen: entries.get(Preference::Language) == language.tag(),
             })
             .collect();
         Self {
             has_topics: topics.len() > 1,
+            has_everything,
+            kept_topics: kept.map(str::to_owned).collect(),
             topics,
+            wrong_topics: fault_of(pages, faults, Preference::Topics),
             has_cadences: cadences.len() > 1,
             cadences,
+            wrong_cadence: fault_of(pages, faults, Preference::Cadence),
             has_languages: languages.len() > 1,
             languages,
+            wrong_language: fault_of(pages, faults, Preference::Language),
         }
     }
+}
+
+/// What stands in a form, by preference, each as [`Preferences::set`] takes it: what somebody has chosen before or, when something in it was
+/// wrong, what they have entered, all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entries(BTreeMap<Preference, String>);
+
+impl Entries {
+    /// What was chosen.
+    pub(super) fn of(preferences: &Preferences) -> Self {
+        let entry = |preference: Preference| (preference, preferences.get(preference));
+        Self(Preference::ALL.into_iter().map(entry).collect())
+    }
+
+    /// What a form says. What it does not ask is not in it: a form tells by its fields `asked` which boxes it has, as one that is not
+    /// ticked is not sent.
+    pub(super) fn from_form(app: &App, fields: &Fields) -> Self {
+        let is_asked =
+            |preference: Preference| fields.all("asked").any(|name| name == preference.name());
+        let joined = |name| fields.all(name).collect::<Vec<_>>().join(" ");
+        let entry = |preference: Preference| match preference {
+            Preference::Topics if is_asked(preference) || fields.get("topic").is_some() => {
+                let ticked: Vec<&str> = fields.all("topic").collect();
+                let is_whole = app
+                    .config
+                    .topics
+                    .iter()
+                    .all(|topic| ticked.contains(&topic.id.as_str()));
+                // Who had everything and unticks one topic does not want it, though they left the box of everything alone.
+                let is_all = fields.get("everything").is_some()
+                    && (is_whole || fields.get("had_everything").is_none());
+                Some(match is_all {
+                    true => ALL_TOPICS.to_owned(),
+                    false => ticked.join(" "),
+                })
+            }
+            Preference::Topics => None,
+            Preference::Days => is_asked(preference).then(|| joined("days")),
+            Preference::Pictures => is_asked(preference).then(|| match fields.get("pictures") {
+                Some(_) => "yes".to_owned(),
+                None => "no".to_owned(),
+            }),
+            other => fields.get(other.name()).map(str::to_owned),
+        };
+        let said = Preference::ALL.into_iter();
+        Self(said.filter_map(|one| Some((one, entry(one)?))).collect())
+    }
+
+    /// The text of a preference.
+    pub(super) fn get(&self, preference: Preference) -> &str {
+        self.0.get(&preference).map_or("", String::as_str)
+    }
+
+    /// Sets one.
+    pub(super) fn insert(&mut self, preference: Preference, text: String) {
+        self.0.insert(preference, text);
+    }
+
+    /// These, and those of `others` that are not among them.
+    pub(super) fn over(mut self, others: Self) -> Self {
+        for (preference, text) in others.0 {
+            self.0.entry(preference).or_insert(text);
+        }
+        self
+    }
+
+    /// Writes all of them into `preferences`. Returns what could not be: what is right is written all the same.
+    pub(super) fn write(
+        &self,
+        preferences: &mut Preferences,
+        offer: &Offer,
+    ) -> Vec<WrongPreference> {
+        self.0
+            .iter()
+            .filter_map(|(preference, text)| preferences.set(*preference, text, offer).err())
+            .collect()
+    }
+}
+
+/// What is wrong with an entry, as its reader is told.
+pub(super) fn fault(pages: &PageWords, wrong: &WrongPreference) -> String {
+    let words = &pages.choose;
+    let said = match wrong.preference {
+        Preference::Topics if wrong.text.is_empty() => words.no_topic,
+        Preference::Days => words.no_day,
+        Preference::Timezone => words.no_timezone,
+        Preference::PausedUntil => words.no_pause,
+        Preference::MostStories | Preference::LeastStories => words.no_number,
+        Preference::MuteWords | Preference::MuteSources => words.too_much,
+        _ => words.not_offered,
+    };
+    said.replace("{text}", &wrong.text)
+}
+
+/// The fault of one preference; empty without one.
+pub(super) fn fault_of(
+    pages: &PageWords,
+    faults: &[WrongPreference],
+    preference: Preference,
+) -> String {
+    let wrong = faults.iter().find(|wrong| wrong.preference == preference);
+    wrong.map_or_else(String::new, |wrong| fault(pages, wrong))
 }
 
 /// A cadence as readers call it: those that every language has a word for, else by its name.
@@ -85,60 +210,11 @@ pub(super) fn cadence_name(cadence: &CadenceId, pages: &PageWords) -> String {
     )
 }
 
-/// What somebody chose, of what there is: anything else counts as not said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Chosen {
-    pub(super) topics: BTreeSet<TopicId>,
-    pub(super) cadence: CadenceId,
-    pub(super) language: Language,
-}
-
-impl Chosen {
-    /// What is chosen before somebody has.
-    pub(super) fn nothing(app: &App, ask: &Ask) -> Self {
-        Self {
-            topics: BTreeSet::new(),
-            cadence: app.config.cadences[0].id.clone(),
-            language: ask.language,
-        }
-    }
-
-    /// What these say, and what holds where they say nothing.
-    pub(super) fn read<'a>(
-        self,
-        app: &App,
-        topics: impl Iterator<Item = &'a str>,
-        cadence: Option<&str>,
-        language: Option<&str>,
-    ) -> Self {
-        let known = app.config.topic_ids();
-        let topics: BTreeSet<TopicId> = topics
-            .filter(|topic| known.contains(topic))
-            .map(|topic| TopicId(topic.to_owned()))
-            .collect();
-        let cadence = cadence.filter(|cadence| app.config.cadence_ids().contains(cadence));
-        let language = language.and_then(Language::from_tag);
-        let language = language.filter(|language| app.options.languages.contains(language));
-        Self {
-            // All of them is no choice: who wants everything wants what comes later as well.
-            topics: if topics.len() == known.len() {
-                BTreeSet::new()
-            } else {
-                topics
-            },
-            cadence: cadence.map_or(self.cadence, |cadence| CadenceId(cadence.to_owned())),
-            language: language.unwrap_or(self.language),
-        }
-    }
-
-    /// What a form says.
-    pub(super) fn from_form(app: &App, ask: &Ask, fields: &Fields) -> Self {
-        Self::nothing(app, ask).read(
-            app,
-            fields.all("topic"),
-            fields.get("cadence"),
-            fields.get("language"),
-        )
+/// What is chosen before somebody has.
+pub(super) fn usual(app: &App, ask: &Ask) -> Preferences {
+    Preferences {
+        language: Some(ask.language),
+        ..Preferences::usual(app.config.cadences[0].id.clone())
     }
 }
 
@@ -154,6 +230,14 @@ pub(super) enum Pace {
 }
 
 impl App {
+    /// What subscribers can choose from now.
+    pub(super) fn offer(&self) -> Offer {
+        Offer {
+            languages: self.options.languages.clone(),
+            ..self.config.offer((self.clock.wall)())
+        }
+    }
+
     /// A token that tells when a form was handed out.
     pub(super) fn form_token(&self) -> String {
         let now = (self.clock.wall)();

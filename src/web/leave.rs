@@ -1,25 +1,25 @@
 //! The way out: RFC 8058's one-click request, the same as a page, and a way back.
 //!
-//! A POST acts at once and says the same whether the token is good, was used before, or is none. Its body counts for nothing: mail programs send
+//! A POST acts at once, and twice is as good as once. A token that is none of ours has unsubscribed nobody, and is told so: tokens are sealed with
+//! 80 bits, so there is nothing to be found out by trying. The body counts for nothing: mail programs send
 //! `multipart/form-data` or `application/x-www-form-urlencoded`, and some nothing at all.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
 use chrono::TimeDelta;
 
 use super::app::App;
 use super::frame::{Form, Link, Page, message, page, question};
 use super::guard::{Answer, Ask, Fields, FromHere};
 use super::metrics::Event;
-use crate::model::{Purpose, SubscriberId};
+use crate::model::Purpose;
 use crate::render::{Message, words};
 
 /// For how long somebody can take back that they left.
 const UNDO_WITHIN: TimeDelta = TimeDelta::hours(24);
-
-/// Who a token belongs to that belongs to nobody.
-const NOBODY: SubscriberId = SubscriberId(0);
 
 /// Asks whether somebody wants to leave.
 pub(super) async fn ask(
@@ -27,8 +27,26 @@ pub(super) async fn ask(
     ask: Ask,
     Path(token): Path<String>,
 ) -> Answer {
+    if app.subscriber(Purpose::Unsubscribe, &token).is_none() {
+        return unknown(&app, &ask);
+    }
     let words = &words(ask.language).pages.leave;
     question(&app, &ask, &words.question, words.button, ("u", &token))
+}
+
+/// That nobody was unsubscribed, and how somebody can be all the same.
+fn unknown(app: &App, ask: &Ask) -> Answer {
+    let words = &words(ask.language).pages.leave;
+    let by_mail = format!(
+        "mailto:{}?subject=unsubscribe",
+        app.newsletter.unsubscribe.as_str()
+    );
+    let said = Page {
+        links: vec![Link::new(by_mail, words.by_mail)],
+        ..Page::default()
+    };
+    let page = message(app, ask, &words.unknown, said)?;
+    Ok((StatusCode::NOT_FOUND, page).into_response())
 }
 
 /// Lets somebody go.
@@ -37,14 +55,14 @@ pub(super) async fn leave(
     ask: Ask,
     Path(token): Path<String>,
 ) -> Answer {
-    let who = app.subscriber(Purpose::Unsubscribe, &token);
-    if let Some(who) = who
-        && app.let_go(who, ask.ip).await?
-    {
+    let Some(who) = app.subscriber(Purpose::Unsubscribe, &token) else {
+        return unknown(&app, &ask);
+    };
+    if app.let_go(who, ask.ip).await? {
         app.metrics.note(Event::Left);
     }
     let words = words(ask.language);
-    let undo = app.personal("undo", Purpose::Undo, who.unwrap_or(NOBODY));
+    let undo = app.personal("undo", Purpose::Undo, who);
     let done = Page {
         remarks: vec![words.letters.mistake.to_owned()],
         forms: vec![Form::of(undo, words.pages.leave.undo)],

@@ -6,17 +6,16 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse};
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use serde_json::json;
+use chrono::DateTime;
 
 use super::app::App;
-use super::form::{Choice, Choices, Chosen};
+use super::form::{Choice, Choices, Entries, fault_of};
 use super::frame::{Frame, Page, message, page};
 use super::guard::{Answer, Ask, Failure, Fields, FromHere, invalid};
 use super::metrics::Event;
 use crate::model::{
-    Address, Consent, ConsentEvent, Length, Preferences, Purpose, Subscriber, SubscriberId,
-    SubscriberState,
+    Address, Consent, ConsentEvent, Length, Preference, Purpose, Subscriber, SubscriberId,
+    SubscriberState, Weekdays, WrongPreference,
 };
 use crate::render::{PageWords, words};
 
@@ -27,22 +26,45 @@ struct PreferencesPage<'a> {
     words: &'a PageWords,
     notice: &'a str,
     error: &'a str,
+    wrong_address: &'a str,
     action: String,
     address_action: String,
     leave_action: String,
     choices: Choices,
     lengths: Vec<Choice>,
+    has_pictures: bool,
+    most: TextField,
+    least: TextField,
+    mute_words: TextField,
+    mute_sources: TextField,
+    days: Vec<Choice>,
+    wrong_days: String,
     hours: Vec<Choice>,
-    timezone: String,
-    pause: String,
+    zones: Vec<Choice>,
+    wrong_zone: String,
+    pause: TextField,
     has_follows: bool,
     follows: Vec<FollowView>,
+}
+
+/// What stands in a field, and what is wrong with it.
+struct TextField {
+    text: String,
+    fault: String,
 }
 
 struct FollowView {
     title: String,
     how: &'static str,
     action: String,
+}
+
+/// What is said above the form.
+#[derive(Clone, Copy, Default)]
+struct Said<'a> {
+    notice: &'a str,
+    faults: &'a [WrongPreference],
+    wrong_address: &'a str,
 }
 
 /// The confirmed subscriber of a token.
@@ -64,44 +86,67 @@ pub(super) async fn show(
     let Some((id, known)) = known(&app, &token).await? else {
         return Ok(invalid(&app, &ask));
     };
-    Ok(page(show_with(&app, &ask, id, &known, "", "").await?))
+    let entries = Entries::of(&known.profile.preferences);
+    let shown = show_with(&app, &ask, id, &entries, Said::default());
+    Ok(page(shown.await?))
 }
 
 async fn show_with(
     app: &App,
     ask: &Ask,
     id: SubscriberId,
-    known: &Subscriber,
-    notice: &str,
-    error: &str,
+    entries: &Entries,
+    said: Said<'_>,
 ) -> Result<Html<String>, Failure> {
     let words = words(ask.language);
     let pages = &words.pages;
-    let home = &app.newsletter;
-    let chosen = Chosen {
-        topics: known.profile.topics.clone(),
-        cadence: known.profile.cadence.clone(),
-        language: known.profile.language.unwrap_or(home.language),
+    let mut entries = entries.clone();
+    // What holds where they have chosen none.
+    for (preference, home) in [
+        (Preference::Language, app.newsletter.language.tag()),
+        (Preference::Timezone, app.newsletter.timezone.name()),
+    ] {
+        if entries.get(preference).is_empty() {
+            entries.insert(preference, home.to_owned());
+        }
+    }
+    let zone = entries.get(Preference::Timezone).to_owned();
+    // A moment that is kept is shown as the day that it is there.
+    let until = DateTime::parse_from_rfc3339(entries.get(Preference::PausedUntil));
+    if let Ok(until) = until {
+        let there = zone.parse().unwrap_or(app.newsletter.timezone);
+        let day = match until > (app.clock.wall)() {
+            true => until.with_timezone(&there).date_naive().to_string(),
+            false => String::new(),
+        };
+        entries.insert(Preference::PausedUntil, day);
+    }
+    let field = |preference| TextField {
+        text: entries.get(preference).chars().take(4_000).collect(),
+        fault: fault_of(pages, said.faults, preference),
+    };
+    let choice = |preference, value: &str, label: String| Choice {
+        is_chosen: entries.get(preference) == value,
+        value: value.to_owned(),
+        label,
     };
     let lengths = Length::ALL.into_iter().zip(pages.choose.lengths);
-    let at_once = Choice {
-        value: String::new(),
-        label: pages.choose.at_once.to_owned(),
-        is_chosen: known.hour.is_none(),
-    };
-    let hours = (0..24u8).map(|hour| Choice {
-        value: hour.to_string(),
-        label: pages
-            .choose
-            .from
-            .replace("{time}", &words.time(u32::from(hour), 0)),
-        is_chosen: known.hour == Some(hour),
+    let at_once = choice(Preference::Hour, "", pages.choose.at_once.to_owned());
+    let hours = (0..24u32).map(|hour| {
+        let label = pages.choose.from.replace("{time}", &words.time(hour, 0));
+        choice(Preference::Hour, &hour.to_string(), label)
     });
-    let timezone = known.timezone.unwrap_or(home.timezone);
-    let pause = known
-        .paused_until
-        .filter(|until| *until > (app.clock.wall)());
-    let pause = pause.map(|until| until.with_timezone(&timezone).date_naive());
+    let days = Weekdays::WEEK.into_iter().map(|day| Choice {
+        value: Weekdays::word(day).to_owned(),
+        label: words.weekday(day).to_owned(),
+        is_chosen: entries
+            .get(Preference::Days)
+            .split(' ')
+            .any(|chosen| chosen == Weekdays::word(day)),
+    });
+    let zones = chrono_tz::TZ_VARIANTS.into_iter().map(chrono_tz::Tz::name);
+    let zones = zones.filter(|name| *name == zone || is_of_a_city(name));
+    let zones = zones.map(|name| choice(Preference::Timezone, name, name.replace('_', " ")));
     let follows = app.store.subscribers().list_follows(id).await?;
     let follows: Vec<FollowView> = follows
         .into_iter()
@@ -118,22 +163,30 @@ async fn show_with(
     let page = PreferencesPage {
         frame: &Frame::new(app, ask, pages.choose.heading),
         words: pages,
-        notice,
-        error,
+        notice: said.notice,
+        error: match said.faults {
+            [] => "",
+            _ => pages.choose.check,
+        },
+        wrong_address: said.wrong_address,
         address_action: format!("{own}/address"),
         action: own,
         leave_action: app.personal("u", Purpose::Unsubscribe, id),
-        choices: Choices::new(app, ask, &chosen),
+        choices: Choices::new(app, ask, &entries, said.faults),
         lengths: lengths
-            .map(|(length, label)| Choice {
-                value: length.word().to_owned(),
-                label: label.to_owned(),
-                is_chosen: known.length == length,
-            })
+            .map(|(length, label)| choice(Preference::Length, length.word(), label.to_owned()))
             .collect(),
+        has_pictures: entries.get(Preference::Pictures) != "no",
+        most: field(Preference::MostStories),
+        least: field(Preference::LeastStories),
+        mute_words: field(Preference::MuteWords),
+        mute_sources: field(Preference::MuteSources),
+        days: days.collect(),
+        wrong_days: fault_of(pages, said.faults, Preference::Days),
         hours: std::iter::once(at_once).chain(hours).collect(),
-        timezone: timezone.name().to_owned(),
-        pause: pause.map_or_else(String::new, |day| day.to_string()),
+        zones: zones.collect(),
+        wrong_zone: fault_of(pages, said.faults, Preference::Timezone),
+        pause: field(Preference::PausedUntil),
         has_follows: !follows.is_empty(),
         follows,
     };
@@ -155,21 +208,24 @@ pub(super) async fn save(
     fields: Fields,
 ) -> Answer {
     let ask = ask.with_form(&app, &fields);
-    let Some((id, mut known)) = known(&app, &token).await? else {
+    let Some((id, known)) = known(&app, &token).await? else {
         return Ok(invalid(&app, &ask));
     };
     let pages = &words(ask.language).pages;
-    let Some(chosen) = read(&app, &ask, &fields, &known) else {
-        let error = pages.choose.no_timezone;
-        let page = show_with(&app, &ask, id, &known, "", error).await?;
+    let mut chosen = known.profile.preferences;
+    let entries = Entries::from_form(&app, &fields);
+    let faults = entries.write(&mut chosen, &app.offer());
+    if !faults.is_empty() {
+        let entries = entries.over(Entries::of(&chosen));
+        let said = Said {
+            faults: &faults,
+            ..Said::default()
+        };
+        let page = show_with(&app, &ask, id, &entries, said).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
-    };
+    }
     let entry = Consent {
-        details: json!({
-            "cadence": chosen.cadence, "language": chosen.language, "topics": chosen.topics,
-            "length": chosen.length, "hour": chosen.hour,
-            "timezone": chosen.timezone.map(chrono_tz::Tz::name), "paused_until": chosen.paused_until,
-        }),
+        details: chosen.to_json(),
         ..Consent::new(
             ConsentEvent::Chosen,
             (app.clock.wall)(),
@@ -186,58 +242,30 @@ pub(super) async fn save(
         return Ok(invalid(&app, &ask));
     }
     app.metrics.note(Event::Chosen);
-    known.profile.cadence = chosen.cadence;
-    known.profile.language = chosen.language;
-    known.profile.topics = chosen.topics;
-    (known.length, known.paused_until) = (chosen.length, chosen.paused_until);
-    (known.hour, known.timezone) = (chosen.hour, chosen.timezone);
-    let saved = show_with(&app, &ask, id, &known, pages.choose.saved, "").await?;
+    let said = Said {
+        notice: pages.choose.saved,
+        ..Said::default()
+    };
+    let saved = show_with(&app, &ask, id, &Entries::of(&chosen), said).await?;
     Ok(page(saved))
 }
 
-/// What a form says; `None` for a time zone that there is not.
-fn read(app: &App, ask: &Ask, fields: &Fields, known: &Subscriber) -> Option<Preferences> {
-    let before = Chosen {
-        topics: known.profile.topics.clone(),
-        cadence: known.profile.cadence.clone(),
-        language: known.profile.language.unwrap_or(ask.language),
-    };
-    let chosen = before.read(
-        app,
-        fields.all("topic"),
-        fields.get("cadence"),
-        fields.get("language"),
-    );
-    let length = fields.get("length").and_then(Length::from_word);
-    let hour = fields.get("hour").and_then(|hour| hour.parse::<u8>().ok());
-    let zone = fields.get("timezone").unwrap_or_default().trim();
-    let timezone = match zone {
-        "" => app.newsletter.timezone,
-        zone => zone.parse().ok()?,
-    };
-    let hour = hour.filter(|hour| *hour < 24);
-    let day = fields
-        .get("pause")
-        .and_then(|day| day.parse::<NaiveDate>().ok());
-    let until = day.and_then(|day| beginning(day, timezone));
-    Some(Preferences {
-        cadence: chosen.cadence,
-        language: Some(chosen.language),
-        topics: chosen.topics,
-        length: length.unwrap_or(known.length),
-        hour,
-        timezone: Some(timezone),
-        paused_until: until.filter(|until| *until > (app.clock.wall)()),
+/// Whether a time zone is that of a place, and not an old or a technical name.
+fn is_of_a_city(name: &str) -> bool {
+    let area = name.split_once('/').map(|(area, _)| area);
+    area.is_some_and(|area| {
+        [
+            "Africa",
+            "America",
+            "Asia",
+            "Atlantic",
+            "Australia",
+            "Europe",
+            "Indian",
+            "Pacific",
+        ]
+        .contains(&area)
     })
-}
-
-/// When a day begins there.
-fn beginning(day: NaiveDate, timezone: chrono_tz::Tz) -> Option<DateTime<Utc>> {
-    let midnight = day.and_time(NaiveTime::MIN);
-    let later = || midnight.checked_add_signed(chrono::TimeDelta::hours(1));
-    let begins = midnight.and_local_timezone(timezone).earliest();
-    let begins = begins.or_else(|| later()?.and_local_timezone(timezone).earliest());
-    Some(begins?.to_utc())
 }
 
 /// Asks the owner of another address whether it is the subscriber's.
@@ -255,11 +283,19 @@ pub(super) async fn change_address(
     let pages = &words(ask.language).pages;
     let written = fields.get("address").unwrap_or_default();
     let Ok(address) = Address::parse(written) else {
-        let error = pages.sign_up.no_address;
-        let page = show_with(&app, &ask, id, &known, "", error).await?;
+        let said = Said {
+            wrong_address: pages.sign_up.no_address,
+            ..Said::default()
+        };
+        let entries = Entries::of(&known.profile.preferences);
+        let page = show_with(&app, &ask, id, &entries, said).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
-    let language = known.profile.language.unwrap_or(app.newsletter.language);
+    let language = known
+        .profile
+        .preferences
+        .language
+        .unwrap_or(app.newsletter.language);
     let now = (app.clock.wall)();
     app.store
         .subscribers()

@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use super::app::App;
 use super::archive::{EditionView, edition_views};
-use super::form::{Choices, Chosen, Pace, cadence_name};
+use super::form::{Choices, Entries, Pace, cadence_name, usual};
 use super::frame::{Frame, Page, message, name_of, page};
 use super::guard::{Answer, Ask, Fields, refused};
 use super::metrics::Event;
-use crate::model::{Address, ItemKey, Language};
+use crate::model::{Address, ItemKey, Language, Preference, WrongPreference};
 use crate::render::{PageWords, words};
 use crate::store::SignUp;
 
@@ -42,7 +42,18 @@ pub(super) struct SignUpForm {
 }
 
 impl SignUpForm {
-    pub(super) fn new(app: &App, ask: &Ask, chosen: &Chosen, name: &'static str) -> Self {
+    pub(super) fn new(app: &App, ask: &Ask, name: &'static str) -> Self {
+        Self::with(app, ask, &Entries::of(&usual(app, ask)), &[], name)
+    }
+
+    /// With what was entered, and what is wrong with it.
+    fn with(
+        app: &App,
+        ask: &Ask,
+        entries: &Entries,
+        faults: &[WrongPreference],
+        name: &'static str,
+    ) -> Self {
         let (consent, language) = app.consent(ask.language);
         Self {
             action: app.page("subscribe"),
@@ -54,7 +65,7 @@ impl SignUpForm {
             error: String::new(),
             consent,
             consent_language: language.tag(),
-            choices: Choices::new(app, ask, chosen),
+            choices: Choices::new(app, ask, entries, faults),
         }
     }
 }
@@ -71,7 +82,7 @@ struct HomePage<'a> {
 
 /// The first page.
 pub(super) async fn home(State(app): State<Arc<App>>, ask: Ask) -> Answer {
-    let form = SignUpForm::new(&app, &ask, &Chosen::nothing(&app, &ask), "page");
+    let form = SignUpForm::new(&app, &ask, "page");
     Ok(page(home_with(&app, &ask, &form).await?))
 }
 
@@ -156,7 +167,10 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
         app.metrics.note(Event::Trapped);
         return sent();
     }
-    let chosen = Chosen::from_form(&app, &ask, &fields);
+    let mut preferences = usual(&app, &ask);
+    let entries = Entries::from_form(&app, &fields);
+    let faults = entries.write(&mut preferences, &app.offer());
+    let entries = entries.over(Entries::of(&preferences));
     let written = fields.get("address").unwrap_or_default().trim();
     let follow = fields.get("follow").unwrap_or_default();
     let token = fields.get("token").unwrap_or_default();
@@ -172,10 +186,11 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
             Pace::Human | Pace::Fast => token.to_owned(),
         },
         // As it will stand in the proof.
-        ..SignUpForm::new(
+        ..SignUpForm::with(
             &app,
             &ask,
-            &chosen,
+            &entries,
+            &faults,
             form_kind(fields.get("form").unwrap_or_default()),
         )
     };
@@ -184,6 +199,11 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
         let page = home_with(&app, &ask, &form).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
+    if !faults.is_empty() {
+        let form = form(pages.choose.check, "");
+        let page = home_with(&app, &ask, &form).await?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    }
     if pace != Pace::Human {
         let form = form(pages.sign_up.check, "");
         return Ok(page(home_with(&app, &ask, &form).await?));
@@ -192,9 +212,9 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
     let name = fields.get("form").unwrap_or("page");
     let signup = SignUp {
         address,
-        cadence: chosen.cadence,
-        language: chosen.language,
-        topics: chosen.topics,
+        language: preferences.language.unwrap_or(ask.language),
+        cadence: preferences.cadence,
+        topics: preferences.topics,
         follow: story_key(follow),
         ip: ask.ip,
         form: form_name(&app, name),
@@ -234,8 +254,8 @@ pub(super) fn story_key(text: &str) -> Option<ItemKey> {
 #[derive(Debug, Deserialize)]
 struct SignUpRequest {
     address: String,
-    #[serde(default)]
-    topics: Vec<String>,
+    /// Their names, or one text as it stands in a CSV file. A program that offers no choice says nothing, and gets everything.
+    topics: Option<TopicsRequest>,
     cadence: Option<String>,
     language: Option<String>,
     /// That of the text that was shown.
@@ -243,10 +263,29 @@ struct SignUpRequest {
     token: String,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum TopicsRequest {
+    Text(String),
+    List(Vec<String>),
+}
+
+impl From<TopicsRequest> for String {
+    fn from(topics: TopicsRequest) -> Self {
+        match topics {
+            TopicsRequest::Text(text) => text,
+            TopicsRequest::List(list) => list.join(" "),
+        }
+    }
+}
+
 /// What it gets.
 #[derive(Debug, Serialize)]
 struct SignUpAnswer {
     status: &'static str,
+    /// The member that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
     message: String,
 }
 
@@ -258,7 +297,15 @@ async fn subscribe_program(app: &Arc<App>, ask: Ask, request: Request) -> Answer
     let answer = |code: StatusCode, status, message: &str| {
         let message = message.to_owned();
         Ok(open_to_all(
-            (code, Json(SignUpAnswer { status, message })).into_response(),
+            (
+                code,
+                Json(SignUpAnswer {
+                    status,
+                    field: None,
+                    message,
+                }),
+            )
+                .into_response(),
         ))
     };
     let wrong = StatusCode::UNPROCESSABLE_ENTITY;
@@ -280,12 +327,24 @@ async fn subscribe_program(app: &Arc<App>, ask: Ask, request: Request) -> Answer
             return answer(wrong, "no_token", cure);
         }
     }
-    let chosen = Chosen::nothing(app, &ask).read(
-        app,
-        wanted.topics.iter().map(String::as_str),
-        wanted.cadence.as_deref(),
-        wanted.language.as_deref(),
-    );
+    let mut preferences = usual(app, &ask);
+    let said = [
+        (Preference::Topics, wanted.topics.map(String::from)),
+        (Preference::Cadence, wanted.cadence),
+        (Preference::Language, wanted.language),
+    ];
+    let offer = app.offer();
+    for (preference, text) in said {
+        let Some(text) = text else { continue };
+        if let Err(fault) = preferences.set(preference, &text, &offer) {
+            let said = SignUpAnswer {
+                status: "invalid",
+                field: Some(preference.name()),
+                message: fault.to_string(),
+            };
+            return Ok(open_to_all((wrong, Json(said)).into_response()));
+        }
+    }
     // What was shown, which need not be in the language that they want to read.
     let shown = wanted
         .consent_language
@@ -294,9 +353,9 @@ async fn subscribe_program(app: &Arc<App>, ask: Ask, request: Request) -> Answer
     let (consent, _) = app.consent(shown.unwrap_or(ask.language));
     let signup = SignUp {
         address,
-        cadence: chosen.cadence,
-        language: chosen.language,
-        topics: chosen.topics,
+        language: preferences.language.unwrap_or(ask.language),
+        cadence: preferences.cadence,
+        topics: preferences.topics,
         follow: None,
         ip: ask.ip,
         form: form_name(app, "program"),

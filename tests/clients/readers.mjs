@@ -88,12 +88,12 @@ try {
   if (!(await page.getByLabel(words.weekly).isChecked())) problems.push("the choice of a cadence is lost");
   await page.getByLabel(words.daily).check();
   await page.locator("#hour").selectOption("6");
-  await page.locator("#pause").fill("2099-12-24");
+  await page.locator("#paused_until").fill("2099-12-24");
   await press(words.save);
   await look("preferences");
   if (!(await page.getByRole("status").innerText()).includes(words.saved)) problems.push("nothing says that it is saved");
   await page.reload().catch(() => {});
-  if ((await page.locator("#pause").inputValue()) !== "2099-12-24") problems.push("the pause is lost");
+  if ((await page.locator("#paused_until").inputValue()) !== "2099-12-24") problems.push("the pause is lost");
   await page.goto(await link("u"));
   await look("leave");
   await press(words.leaveNow);

@@ -284,15 +284,15 @@ fn words(language: &str) -> serde_json::Value {
     match language {
         "de" => serde_json::json!({
             "home": "Newsletter abonnieren", "address": "E-Mail-Adresse", "daily": "Täglich", "weekly": "Wöchentlich",
-            "subscribe": "Kostenlos abonnieren", "sent": "Bitte sehen Sie in Ihr Postfach", "question": "Noch ein Klick",
-            "confirm": "Abonnement bestätigen", "confirmed": "Willkommen", "preferences": "Einstellungen", "save": "Speichern",
+            "subscribe": "Kostenlos abonnieren", "sent": "Bitte schauen Sie in Ihr Postfach", "question": "Letzter Schritt",
+            "confirm": "Adresse bestätigen", "confirmed": "Willkommen", "preferences": "Einstellungen", "save": "Speichern",
             "saved": "gespeichert", "leave": "Abmelden", "leaveNow": "Jetzt abmelden", "left": "Sie sind abgemeldet",
             "undo": "Rückgängig machen", "back": "Schön, dass Sie bleiben", "archive": "Archiv", "search": "Suchen",
         }),
         _ => serde_json::json!({
             "home": "Subscribe to the newsletter", "address": "E-mail address", "daily": "Daily", "weekly": "Weekly",
-            "subscribe": "Subscribe for free", "sent": "Please look into your mailbox", "question": "One more click",
-            "confirm": "Confirm the subscription", "confirmed": "Welcome", "preferences": "Preferences", "save": "Save",
+            "subscribe": "Subscribe for free", "sent": "Please look into your mailbox", "question": "One last step",
+            "confirm": "Confirm address", "confirmed": "Welcome", "preferences": "Preferences", "save": "Save",
             "saved": "are saved", "leave": "Unsubscribe", "leaveNow": "Unsubscribe now", "left": "You have unsubscribed",
             "undo": "Undo", "back": "Good to have you back", "archive": "Archive", "search": "Search",
         }),

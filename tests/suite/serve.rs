@@ -33,7 +33,7 @@ fn somebody_signs_up_confirms_chooses_and_leaves() {
     let link = pages.letter(1, "Anna@example.org", &format!("{}confirm/", pages.url));
     let letter = pages.letter_text("Anna@example.org");
     assert!(
-        letter.contains("please confirm it") && !letter.contains("KI hilft"),
+        letter.contains("with a single button") && !letter.contains("KI hilft"),
         "{letter}"
     );
 
@@ -63,7 +63,7 @@ fn somebody_signs_up_confirms_chooses_and_leaves() {
         ("length", "short"),
         ("hour", "18"),
         ("timezone", "America/New_York"),
-        ("pause", "2099-01-02"),
+        ("paused_until", "2099-01-02"),
     ];
     let saved = pages.post(&preferences, &fields).expect(200);
     assert!(saved.body.contains("gespeichert"), "{}", saved.body);
@@ -71,8 +71,8 @@ fn somebody_signs_up_confirms_chooses_and_leaves() {
     assert_eq!(known["cadence"], "daily");
     assert_eq!(
         known["topics"],
-        serde_json::json!([]),
-        "all of them is no choice"
+        serde_json::json!(["ki", "netz"]),
+        "all that there are now is not what comes later"
     );
     assert_eq!(known["length"], "short");
     assert_eq!(
@@ -82,7 +82,7 @@ fn somebody_signs_up_confirms_chooses_and_leaves() {
     assert_eq!(known["paused_until"], "2099-01-02T05:00:00Z");
     let tokyo = [
         ("timezone", "Asia/Tokyo"),
-        ("pause", "2099-01-02"),
+        ("paused_until", "2099-01-02"),
         ("hour", ""),
     ];
     let saved = pages.post(&preferences, &tokyo).expect(200);
@@ -91,7 +91,11 @@ fn somebody_signs_up_confirms_chooses_and_leaves() {
     }
     let wrong = [("timezone", "Middle/Earth"), ("lang", "de")];
     let refused = pages.post(&preferences, &wrong).expect(422);
-    assert!(refused.body.contains("Europe/Berlin"), "{}", refused.body);
+    assert!(
+        refused.body.contains("Gespeichert ist noch nichts"),
+        "{}",
+        refused.body
+    );
 
     let question = pages.get(&unsubscribe).expect(200);
     assert!(question.body.contains("method=\"post\""));
@@ -124,6 +128,168 @@ fn somebody_signs_up_confirms_chooses_and_leaves() {
 }
 
 #[test]
+fn a_wrong_entry_is_marked_and_costs_nobody_what_else_they_have_entered() {
+    let pages = Pages::start("");
+    let preferences = pages.subscriber("anna@example.org").preferences;
+    let before = pages.person("anna@example.org")["subscription"].clone();
+    let fine = [
+        ("asked", "topics"),
+        ("topic", "netz"),
+        ("cadence", "weekly"),
+        ("length", "short"),
+        ("asked", "pictures"),
+        ("most_stories", "7"),
+        ("mute_words", "Fußball, Börse"),
+        ("asked", "days"),
+        ("days", "mon"),
+        ("days", "fri"),
+        ("hour", "18"),
+        ("timezone", "Asia/Tokyo"),
+        ("least_stories", "2"),
+        ("paused_until", "2099-01-02"),
+        ("lang", "de"),
+    ];
+    for (name, value, fault) in [
+        (
+            "timezone",
+            "Middle/Earth",
+            "Diese Zeitzone kennen wir nicht",
+        ),
+        ("paused_until", "2099-02-30", "einen Tag in der Zukunft"),
+        ("paused_until", "2020-01-01", "einen Tag in der Zukunft"),
+        ("most_stories", "viele", "eine Zahl von 1 bis 999"),
+        ("topic", "nix", "„nix“ steht nicht zur Wahl"),
+        ("cadence", "nix", "„nix“ steht nicht zur Wahl"),
+        ("days", "nix", "mindestens einen Tag"),
+    ] {
+        let replaced = |(own, kept): &(&'static str, &'static str)| match *own == name {
+            true => (name, value),
+            false => (*own, *kept),
+        };
+        let fields: Vec<_> = fine.iter().map(replaced).collect();
+        let refused = pages.post(&preferences, &fields).expect(422);
+        assert!(refused.body.contains(fault), "{fault}: {}", refused.body);
+        for (kept, shown) in [
+            ("mute_words", "value=\"Börse, Fußball\""),
+            ("hour", "value=\"18\" selected"),
+            ("least_stories", "name=\"least_stories\" value=\"2\""),
+            ("length", "value=\"short\" checked"),
+        ] {
+            let shown = shown.replace("Börse, Fußball", "Fußball, Börse");
+            assert!(
+                kept == name || refused.body.contains(&shown),
+                "{kept}: {}",
+                refused.body
+            );
+        }
+        assert_eq!(
+            pages.person("anna@example.org")["subscription"],
+            before,
+            "{name}"
+        );
+    }
+    let none: Vec<_> = fine
+        .iter()
+        .copied()
+        .filter(|(name, _)| *name != "topic")
+        .collect();
+    let refused = pages.post(&preferences, &none).expect(422);
+    assert!(
+        refused.body.contains("mindestens ein Thema"),
+        "{}",
+        refused.body
+    );
+    let saved = pages.post(&preferences, &fine).expect(200);
+    assert!(
+        saved
+            .body
+            .contains("name=\"mute_words\" value=\"Börse, Fußball\""),
+        "{}",
+        saved.body
+    );
+    let known = &pages.person("anna@example.org")["subscription"];
+    for (name, value) in [
+        ("topics", serde_json::json!(["netz"])),
+        ("pictures", false.into()),
+        ("most_stories", 7.into()),
+        ("least_stories", 2.into()),
+        ("mute_words", serde_json::json!(["Börse", "Fußball"])),
+        ("days", serde_json::json!(["mon", "fri"])),
+    ] {
+        assert_eq!(known[name], value, "{name}");
+    }
+}
+
+#[test]
+fn everything_is_a_choice_of_its_own() {
+    let pages = Pages::start("");
+    let preferences = pages.subscriber("anna@example.org").preferences;
+    let shown = pages.get(&preferences).expect(200);
+    for ticked in [
+        "name=\"everything\" value=\"1\" checked",
+        "value=\"ki\" checked",
+        "value=\"netz\" checked",
+    ] {
+        assert!(shown.body.contains(ticked), "{ticked}: {}", shown.body);
+    }
+    let topics = |fields: &[(&str, &str)]| {
+        pages
+            .post(&preferences, &[&[("asked", "topics")], fields].concat())
+            .expect(200);
+        pages.person("anna@example.org")["subscription"]["topics"].clone()
+    };
+    let [had, all] = [("had_everything", "1"), ("everything", "1")];
+    let [ki, netz] = [("topic", "ki"), ("topic", "netz")];
+    assert_eq!(topics(&[had, all, ki, netz]), serde_json::json!(["*"]));
+    assert_eq!(
+        topics(&[had, all, ki]),
+        serde_json::json!(["ki"]),
+        "one topic was unticked"
+    );
+    assert_eq!(
+        topics(&[all, ki]),
+        serde_json::json!(["*"]),
+        "everything was ticked"
+    );
+    assert_eq!(
+        topics(&[had, ki, netz]),
+        serde_json::json!(["ki", "netz"]),
+        "everything was unticked"
+    );
+}
+
+#[test]
+fn a_link_that_was_used_says_what_is_so() {
+    let pages = Pages::start("");
+    let token = pages.form_token(10);
+    let fields = [
+        ("address", "anna@example.org"),
+        ("lang", "de"),
+        ("token", &token),
+    ];
+    pages.post("subscribe", &fields).expect(200);
+    let link = pages.letter(1, "anna@example.org", &format!("{}confirm/", pages.url));
+    pages.post(&link, &[("lang", "de")]).expect(200);
+    let again = pages.get(&link).expect(200);
+    assert!(
+        again.body.contains("ist bestätigt") && !again.body.contains("method=\"post\""),
+        "{}",
+        again.body
+    );
+    let unsubscribe = pages.letter(2, "anna@example.org", &format!("{}u/", pages.url));
+    pages.post(&unsubscribe, &[]).expect(200);
+    for answer in [pages.get(&link), pages.post(&link, &[("lang", "de")])] {
+        let answer = answer.expect(200);
+        assert!(
+            answer.body.contains("Sie haben sich abgemeldet"),
+            "{}",
+            answer.body
+        );
+    }
+    assert_eq!(pages.state_of("anna@example.org"), "unsubscribed");
+}
+
+#[test]
 fn one_click_is_enough_whatever_the_mail_program_sends() {
     let pages = Pages::start("");
     let multipart = "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
@@ -151,11 +317,16 @@ fn one_click_is_enough_whatever_the_mail_program_sends() {
     }
     for token in ["", "nix", "0000000000001yx03px5jzqbvaj68", &"x".repeat(500)] {
         if !token.is_empty() {
-            answers.push(
-                pages
-                    .ask("POST", &format!("u/{token}"), &[], Vec::new())
-                    .expect(200),
-            );
+            let link = format!("u/{token}");
+            for method in ["GET", "POST"] {
+                let nobody = pages.ask(method, &link, &[], Vec::new()).expect(404);
+                assert!(
+                    nobody.body.contains("Sie sind noch nicht abgemeldet")
+                        && nobody.body.contains("mailto:"),
+                    "{}",
+                    nobody.body
+                );
+            }
         }
     }
     let plain = |body: &str| {
@@ -339,7 +510,7 @@ fn the_archive_shows_what_was_sent_and_nothing_personal() {
         "og:title",
         "og:url",
         "rel=\"canonical\"",
-        "Mehr davon",
+        "Dieser Meldung folgen",
     ] {
         assert!(page.body.contains(part), "{part}: {}", page.body);
     }
@@ -464,7 +635,22 @@ fn a_program_signs_somebody_up() {
         pages.ask("POST", "subscribe", &json, body.to_string().into_bytes())
     };
     let token = pages.form_token(10);
-    let fine = serde_json::json!({"address": "anna@example.org", "topics": ["netz", "nix"], "cadence": "weekly", "token": token});
+    for (member, value) in [
+        ("topics", serde_json::json!(["netz", "nix"])),
+        ("topics", serde_json::json!([])),
+        ("cadence", serde_json::json!("nix")),
+        ("language", serde_json::json!("nix")),
+    ] {
+        let mut wrong = serde_json::json!({"address": "anna@example.org", "token": token});
+        wrong[member] = value.clone();
+        let answer = send(wrong).expect(422);
+        let said: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(said["field"], member, "{said}");
+        let is_named = value.as_array().is_some_and(Vec::is_empty)
+            || said["message"].as_str().unwrap().contains("“nix”");
+        assert!(is_named, "{said}");
+    }
+    let fine = serde_json::json!({"address": "anna@example.org", "topics": ["netz"], "cadence": "weekly", "token": token});
     let answer = send(fine).expect(202);
     assert!(answer.body.contains("\"sent\""), "{}", answer.body);
     let link = pages.letter(1, "anna@example.org", &format!("{}confirm/", pages.url));

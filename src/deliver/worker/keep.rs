@@ -10,7 +10,7 @@ use super::super::outcome::{Heard, judge};
 use super::super::throttle::{REFUSED_REST, SUSPICIONS};
 use super::record::discreet;
 use super::{Event, Run, SessionHandle, depth, patiently};
-use crate::model::{Bounce, Delivery, DeliveryId, DeliveryState, Outcome};
+use crate::model::{Bounce, Delivery, DeliveryId, DeliveryState, NoMail, Outcome};
 use crate::store::{HEARTBEAT, Record};
 
 /// How many deliveries a worker claims at a time.
@@ -291,7 +291,7 @@ impl Run {
                     self.record(&delivery, outcome, None);
                 }
             }
-            Event::Unwanted(number, id) => {
+            Event::Unwanted(number, id, why) => {
                 if let Some(delivery) = self.handles[number].held.remove(&id) {
                     self.throttle
                         .end(delivery.address.domain(), Heard::Silent, now);
@@ -299,9 +299,10 @@ impl Run {
                         id,
                         state: DeliveryState::Cancelled,
                         at: self.clock.now(),
-                        answer: None,
+                        answer: Some(reason_of(why).to_owned()),
                         bounce: None,
                         held: false,
+                        owed: why == NoMail::TooFew,
                     });
                 }
             }
@@ -360,6 +361,16 @@ impl Run {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+/// What the ledger says of a delivery that is not worth a mail.
+fn reason_of(why: NoMail) -> &'static str {
+    match why {
+        NoMail::Empty => "it has nothing for its reader",
+        NoMail::TooFew => {
+            "it has fewer stories than its reader wants a mail for; its news go with the next edition"
         }
     }
 }

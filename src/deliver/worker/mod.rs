@@ -26,7 +26,7 @@ use super::message::Sender;
 use super::press::{Press, Printed, Unmade};
 use super::throttle::{Bucket, DomainLimits, Throttle};
 use crate::model::{
-    Audience, BouncePolicy, Delivery, DeliveryId, Edition, Outcome, Refusal, UnknownPolicy,
+    Audience, BouncePolicy, Delivery, DeliveryId, Edition, NoMail, Outcome, Refusal, UnknownPolicy,
 };
 use crate::store::{Step, Store, WorkerId};
 pub use delivered::Delivered;
@@ -130,7 +130,7 @@ enum Event {
     /// There is no mail for a delivery.
     Unmade(usize, DeliveryId, Outcome),
     /// There is no mail for a delivery, and none is wanted any more.
-    Unwanted(usize, DeliveryId),
+    Unwanted(usize, DeliveryId, NoMail),
     /// The way out cannot be used, and the delivery was not sent.
     Down(usize, DeliveryId, String),
 }
@@ -287,7 +287,7 @@ async fn attend<R>(
                     Outcome::Deferred(Refusal::of_ours(what)),
                 )
             }
-            Err(Unmade::Nothing) => Event::Unwanted(number, delivery.id),
+            Err(Unmade::Unwanted(why)) => Event::Unwanted(number, delivery.id, why),
             Err(Unmade::Mail(error)) => {
                 let what = format!("no mail can be made for it: {error:#}");
                 Event::Unmade(

@@ -104,6 +104,7 @@ impl Run {
             answer,
             bounce: bounce.filter(|bounce| *bounce != Bounce::SenderFault),
             held: is_held,
+            owed: false,
         });
     }
 }

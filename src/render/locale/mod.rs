@@ -150,9 +150,14 @@ pub(crate) fn words(language: Language) -> &'static Words {
 }
 
 impl Words {
+    /// The name of a day of the week.
+    pub(crate) fn weekday(&self, day: chrono::Weekday) -> &'static str {
+        self.weekdays[day.num_days_from_monday() as usize]
+    }
+
     /// “Friday, 20 November 2026”, as in a sentence.
     pub(crate) fn date(&self, date: NaiveDate) -> String {
-        let weekday = self.weekdays[date.weekday().num_days_from_monday() as usize];
+        let weekday = self.weekday(date.weekday());
         self.fill_date(self.date, date)
             .replace("{weekday}", weekday)
     }

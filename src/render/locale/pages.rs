@@ -51,8 +51,8 @@ pub(crate) struct SignUpWords {
     pub no_address: &'static str,
     /// The heading of the topics.
     pub topics: &'static str,
-    /// What no choice of topics means.
-    pub all_topics: &'static str,
+    /// The box that chooses all topics, also those to come.
+    pub everything: &'static str,
     /// The heading of the cadences.
     pub cadence: &'static str,
     /// Every day, week and month.
@@ -82,8 +82,12 @@ pub(crate) struct SignUpWords {
 pub(crate) struct ConfirmWords {
     /// Asks for the click that subscribes.
     pub question: Message,
+    /// Its button.
+    pub button: &'static str,
     /// After it.
     pub done: Message,
+    /// That who has confirmed is not subscribed any more.
+    pub ended: Message,
     /// That a link is too old, or was never good.
     pub invalid: Message,
     /// Asks for the click that moves a subscription.
@@ -103,6 +107,10 @@ pub(crate) struct LeaveWords {
     pub button: &'static str,
     /// After it.
     pub done: Message,
+    /// That nobody was unsubscribed, as the link is none of ours.
+    pub unknown: Message,
+    /// The link that unsubscribes by mail.
+    pub by_mail: &'static str,
     /// The button that takes it back.
     pub undo: &'static str,
     /// After that.
@@ -120,6 +128,17 @@ pub(crate) struct ChooseWords {
     pub length: &'static str,
     /// All, the best, headlines.
     pub lengths: [&'static str; 3],
+    /// The box that shows pictures.
+    pub pictures: &'static str,
+    /// The labels of the most stories that a mail has, and of the fewest for which one comes.
+    pub most: &'static str,
+    pub least: &'static str,
+    /// The labels of words and sources that are left out, and how several are written.
+    pub mute_words: &'static str,
+    pub mute_sources: &'static str,
+    pub separated: &'static str,
+    /// The heading of the days of the week.
+    pub days: &'static str,
     /// The label of the hour.
     pub hour: &'static str,
     /// As soon as there is something.
@@ -130,6 +149,16 @@ pub(crate) struct ChooseWords {
     pub timezone: &'static str,
     /// That what was given is no time zone.
     pub no_timezone: &'static str,
+    /// That something has to be put right first.
+    pub check: &'static str,
+    /// That there is no such choice as `{text}`, that no topic or no day is chosen, that it is no day to come, that it is no number, and
+    /// that it is too much.
+    pub not_offered: &'static str,
+    pub no_topic: &'static str,
+    pub no_day: &'static str,
+    pub no_pause: &'static str,
+    pub no_number: &'static str,
+    pub too_much: &'static str,
     /// The label of the day until which nothing comes.
     pub pause: &'static str,
     /// The button.

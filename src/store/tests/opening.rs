@@ -117,6 +117,12 @@ async fn a_store_of_every_earlier_version_is_brought_up_to_date() {
              INSERT INTO edition (id, newsletter, cadence, slot, until, created_at, state, content)
              VALUES ('test.daily.1', 'test', 'daily', 60, 60, 60, 'quiet', '{}')";
         sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        if version >= 7 {
+            // From then on they write the order as well.
+            let sql = "UPDATE item SET number = 1 WHERE key = 'old'; UPDATE edition SET number = 1;
+                 UPDATE setting SET value = '1' WHERE key = 'item_number'";
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        }
         if version > 1 {
             // Nothing refers to the table of feeds' states.
             sqlx::raw_sql("DELETE FROM feed")

@@ -13,7 +13,7 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
         person("ki@example.org", &["ki", "sport"]),
         person("sport@example.org", &["sport"]),
         NewSubscriber {
-            cadence: CadenceId("weekly".into()),
+            preferences: Preferences::usual(CadenceId("weekly".into())),
             ..person("weekly@example.org", &[])
         },
         person("gone@example.org", &[]),
@@ -78,7 +78,10 @@ async fn an_edition_is_published_once_with_a_delivery_for_each_who_wants_it() {
     assert_eq!(addresses, ["all@example.org", "ki@example.org"]);
     assert_eq!(
         claimed[1].audience.topics,
-        BTreeSet::from([TopicId("ki".into()), TopicId("sport".into())])
+        Topics::Only(BTreeSet::from([
+            TopicId("ki".into()),
+            TopicId("sport".into())
+        ]))
     );
     let mailed = store
         .items()

@@ -1,6 +1,7 @@
 //! The promises of the store, whatever its engine: `Place` is where it lives.
 
 mod deliveries;
+mod gets;
 mod items;
 mod memory;
 mod readers;
@@ -14,8 +15,8 @@ use super::super::super::*;
 use super::Place;
 use crate::model::{
     Address, Bounce, BouncePolicy, CadenceId, Coverage, Delivery, DeliveryId, DeliveryState,
-    Edition, FeedKey, FetchState, Item, ItemKey, Language, Mark, NewSubscriber, Score, Section,
-    Story, SubscriberState, SuppressionReason, TopicId, UnknownPolicy, Window,
+    Edition, FeedKey, FetchState, Item, ItemKey, Language, Mark, NewSubscriber, Preferences, Score,
+    Section, Story, SubscriberState, SuppressionReason, TopicId, Topics, UnknownPolicy, Window,
 };
 use crate::schedule::History;
 
@@ -93,12 +94,15 @@ fn person(address: &str, topics: &[&str]) -> NewSubscriber {
     NewSubscriber {
         address: Address::parse(address).unwrap(),
         name: String::new(),
-        cadence: CadenceId("daily".into()),
-        language: None,
-        topics: topics
-            .iter()
-            .map(|topic| TopicId((*topic).into()))
-            .collect(),
+        preferences: Preferences {
+            topics: Topics::from_stored(
+                topics
+                    .iter()
+                    .map(|topic| TopicId((*topic).into()))
+                    .collect(),
+            ),
+            ..Preferences::usual(CadenceId("daily".into()))
+        },
     }
 }
 
@@ -172,6 +176,7 @@ fn record(delivery: &Delivery, state: DeliveryState, at: DateTime<Utc>) -> Recor
         answer: None,
         bounce: None,
         held: false,
+        owed: false,
     }
 }
 

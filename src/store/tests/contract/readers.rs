@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::model::{Consent, ConsentEvent, EditionId, Followed, Length, Preferences, SubscriberId};
+use crate::model::{
+    Consent, ConsentEvent, EditionId, Followed, Length, Reading, SubscriberId, Weekdays,
+};
 
 const FORM: &str = "https://news.example.org/subscribe";
 
@@ -16,7 +18,7 @@ fn signup(address: &str, from: &str) -> SignUp {
         address: Address::parse(address).unwrap(),
         cadence: CadenceId("daily".into()),
         language: Language::De,
-        topics: BTreeSet::from([TopicId("ki".into())]),
+        topics: Topics::Only(BTreeSet::from([TopicId("ki".into())])),
         follow: None,
         ip: ip(from),
         form: FORM.into(),
@@ -105,7 +107,12 @@ async fn a_click_makes_a_subscriber_and_the_proof_of_it() {
     let Confirmed::Now(id) = confirm(&store, &letters[0], later).await else {
         panic!("it is not confirmed");
     };
-    assert_eq!(confirm(&store, &letters[0], later).await, Confirmed::Before);
+    assert_eq!(
+        confirm(&store, &letters[0], later).await,
+        Confirmed::Not(LinkState::Used {
+            is_subscribed: true
+        })
+    );
     let known = store
         .subscribers()
         .find_subscriber(id)
@@ -114,7 +121,7 @@ async fn a_click_makes_a_subscriber_and_the_proof_of_it() {
         .unwrap();
     assert_eq!(known.state, SubscriberState::Confirmed);
     assert_eq!(known.confirmed_at, Some(later));
-    assert_eq!(known.profile.topics.len(), 1);
+    assert_eq!(known.profile.preferences.topics.picked().count(), 1);
     let person = person_of(&store, "anna@example.org").await.unwrap();
     let proof: Vec<_> = person
         .consent
@@ -138,7 +145,12 @@ async fn a_click_makes_a_subscriber_and_the_proof_of_it() {
         .unsubscribe_all(&[(id, None)], "test", later)
         .await
         .unwrap();
-    assert_eq!(confirm(&store, &letters[0], later).await, Confirmed::Before);
+    assert_eq!(
+        confirm(&store, &letters[0], later).await,
+        Confirmed::Not(LinkState::Used {
+            is_subscribed: false
+        })
+    );
     let known = store
         .subscribers()
         .find_subscriber(id)
@@ -156,7 +168,10 @@ async fn what_nobody_confirms_in_time_is_deleted() {
     let store = place.open().await;
     let letters = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), now()).await;
     let late = now() + TimeDelta::hours(49);
-    assert_eq!(confirm(&store, &letters[0], late).await, Confirmed::Never);
+    assert_eq!(
+        confirm(&store, &letters[0], late).await,
+        Confirmed::Not(LinkState::Gone)
+    );
     store.subscribers().purge_signups(late).await.unwrap();
     assert!(person_of(&store, "anna@example.org").await.is_none());
 }
@@ -462,8 +477,15 @@ async fn what_somebody_chose_holds_against_the_configuration() {
     let chosen = Preferences {
         cadence: CadenceId("weekly".into()),
         language: Some(Language::Fr),
-        topics: BTreeSet::from([TopicId("ki".into())]),
-        length: Length::Short,
+        topics: Topics::Only(BTreeSet::from([TopicId("ki".into())])),
+        reading: Reading {
+            length: Length::Short,
+            no_pictures: true,
+            mute_words: BTreeSet::from(["Börse".to_owned()]),
+            most: Some(9),
+            ..Reading::default()
+        },
+        days: Weekdays::of([chrono::Weekday::Mon]).unwrap(),
         hour: Some(18),
         timezone: Some(chrono_tz::America::New_York),
         paused_until: Some(now() + TimeDelta::days(3)),
@@ -487,7 +509,7 @@ async fn what_somebody_chose_holds_against_the_configuration() {
         .await
         .unwrap()
         .unwrap();
-    assert_eq!(known.preferences(), chosen);
+    assert_eq!(known.profile.preferences, chosen);
     store
         .subscribers()
         .unsubscribe_all(&[(id, None)], "test", now())
@@ -520,13 +542,10 @@ async fn mail_waits_for_the_hour_of_its_reader_and_for_the_end_of_a_pause() {
         (4, None, until(now() - TimeDelta::hours(1))),
     ] {
         let chosen = Preferences {
-            cadence: CadenceId("daily".into()),
-            language: None,
-            topics: BTreeSet::new(),
-            length: Length::Full,
             hour,
             timezone: Some(chrono_tz::Europe::Berlin),
             paused_until,
+            ..Preferences::usual(CadenceId("daily".into()))
         };
         let entry = Consent::new(ConsentEvent::Chosen, now(), None, "preferences");
         store
@@ -599,8 +618,13 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
         }
     };
     assert_eq!(clicked(letter.about, later).await, Confirmed::Now(id));
-    assert_eq!(clicked(letter.about, later).await, Confirmed::Before);
-    assert_eq!(clicked(4711, later).await, Confirmed::Never);
+    assert_eq!(
+        clicked(letter.about, later).await,
+        Confirmed::Not(LinkState::Used {
+            is_subscribed: true
+        })
+    );
+    assert_eq!(clicked(4711, later).await, Confirmed::Not(LinkState::Gone));
     let known = store
         .subscribers()
         .find_subscriber(id)
@@ -669,32 +693,44 @@ async fn an_address_moves_with_all_choices_and_only_by_a_click_there() {
 }
 
 #[tokio::test]
-async fn who_left_can_sign_up_again_at_once_and_the_last_word_on_a_form_counts() {
+async fn a_click_confirms_its_own_sign_up_and_not_that_of_a_stranger_after_it() {
     let Some(place) = Place::new().await else {
         return;
     };
     let store = place.open().await;
-    let first = sign_up(&store, &signup("anna@example.org", "192.0.2.1"), now()).await;
+    let own = signup("anna@example.org", "192.0.2.1");
+    let first = sign_up(&store, &own, now()).await;
     let later = now() + TimeDelta::minutes(1);
-    let weekly = SignUp {
+    let strangers = SignUp {
         cadence: CadenceId("weekly".into()),
-        ..signup("anna@example.org", "192.0.2.2")
+        topics: Topics::All,
+        form: "elsewhere".into(),
+        consent: "Ich möchte alles.".into(),
+        ..signup("anna@example.org", "198.51.100.9")
     };
     assert_eq!(
-        sign_up(&store, &weekly, later).await.len(),
+        sign_up(&store, &strangers, later).await.len(),
         0,
         "one letter is enough"
     );
     let Confirmed::Now(id) = confirm(&store, &first[0], later).await else {
         panic!("it is not confirmed");
     };
-    let known = store
-        .subscribers()
-        .find_subscriber(id)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(known.profile.cadence.as_str(), "weekly");
+    let known = store.subscribers().find_subscriber(id).await.unwrap();
+    let chosen = known.unwrap().profile.preferences;
+    assert_eq!((chosen.cadence, chosen.topics), (own.cadence, own.topics));
+    let person = store.subscribers().export_person(&own.address).await;
+    let proof = person.unwrap().unwrap().consent;
+    let requested = &proof[0];
+    assert_eq!(
+        (
+            requested.at,
+            requested.ip.as_deref(),
+            requested.form.as_str(),
+            requested.text.as_deref()
+        ),
+        (now(), Some("192.0.2.1"), FORM, Some(own.consent.as_str()))
+    );
     store
         .subscribers()
         .unsubscribe_all(&[(id, None)], "test", later)

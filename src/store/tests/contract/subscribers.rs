@@ -64,7 +64,7 @@ async fn a_list_that_names_somebody_twice_means_the_last_line() {
     assert_eq!((result.added, result.updated), (1, 0));
     let listed = store.subscribers().list_subscribers(0, 10).await.unwrap();
     assert_eq!(
-        listed[0].1.profile.topics,
-        BTreeSet::from([TopicId("sport".into())])
+        listed[0].1.profile.preferences.topics,
+        Topics::Only(BTreeSet::from([TopicId("sport".into())]))
     );
 }
