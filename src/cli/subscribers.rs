@@ -432,14 +432,24 @@ impl Remove {
             );
             return Ok(super::USAGE);
         }
-        if store
+        let erased = store
             .subscribers()
             .erase_person(&self.address, wall())
-            .await?
-        {
-            say!("Erased. What is left is a keyed hash, by which no list brings the address back.");
+            .await?;
+        if erased.was_known {
+            say!(
+                "Erased, with all addresses that they had before. What is left are keyed hashes, by which no list brings them back. \
+                 Backups that you have still name them."
+            );
         } else {
             say!("Nothing was known of that address. No list brings it in from now on.");
+        }
+        if erased.is_left_in_file {
+            tell!(
+                "Another process has the database open, so unused parts of the file may still have the address: stop `tidings serve` \
+                 for a moment and erase it again."
+            );
+            return Ok(super::PARTLY);
         }
         Ok(super::DONE)
     }

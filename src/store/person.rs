@@ -1,4 +1,4 @@
-//! All that is known of one person: given to them (Art. 15 and 20 GDPR), and taken away (Art. 17).
+//! All that is known of one person, given to them (Art. 15 and 20 GDPR).
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,11 +6,11 @@ use chrono::{DateTime, Utc};
 use ring::hmac;
 use serde::Serialize;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
+use sqlx::{AnyConnection, Row as _};
 
 use super::keys::{ERASURE_KEY, secret};
-use super::{Pool, Subscribers, optional_time, time};
-use crate::model::{Address, Follow, Subscriber, SubscriberId};
+use super::{Pool, Subscribers, array, optional_time, time};
+use crate::model::{Address, Follow, Subscriber, SubscriberId, SubscriberState};
 
 /// All that is known of one person.
 #[derive(Debug, Clone, Serialize)]
@@ -123,36 +123,25 @@ impl Subscribers<'_> {
         let key = address.key();
         let mut connection = self.reading().await?;
         let connection = &mut *connection;
-        let number: Option<i64> =
-            sqlx::query_scalar("SELECT id FROM subscriber WHERE address_key = $1")
-                .bind(&key)
-                .fetch_optional(&mut *connection)
-                .await?;
-        // Who has moved is known by the hash of where they were. Nobody has the number 0.
-        let number = match number {
-            Some(number) => Some(number),
-            None => {
-                let secret: Option<String> =
-                    sqlx::query_scalar("SELECT value FROM setting WHERE key = $1")
-                        .bind(ERASURE_KEY)
-                        .fetch_optional(&mut *connection)
-                        .await?;
-                match secret {
-                    Some(_) => {
-                        let hash = self.erasure_hash(connection, &key).await?;
-                        former(connection, &hash).await?
-                    }
-                    None => None,
-                }
+        let identity = self.identity_of(connection, &key).await?;
+        let (numbers, keys) = (array(&identity.subscribers), array(&identity.keys));
+        // What they have now is that of the address they moved to. Nobody has the number 0.
+        let mut current = SubscriberId(identity.subscribers.first().copied().unwrap_or(0));
+        for id in &identity.subscribers {
+            let known = self.subscriber_in(connection, SubscriberId(*id)).await?;
+            if known.is_some_and(|known| known.state == SubscriberState::Confirmed) {
+                current = SubscriberId(*id);
             }
-        };
-        let id = SubscriberId(number.unwrap_or(0));
+        }
+        let id = current;
         let subscriber = self.subscriber_in(connection, id).await?;
         let lines = rows(
+            self,
             connection,
+            // Whoever takes over another subscription takes over the proof of it.
             "SELECT c.event, c.at, c.ip, c.form, c.text, t.text AS words, c.details
-             FROM consent c LEFT JOIN consent_text t ON t.hash = c.text WHERE c.subscriber = $1 ORDER BY c.id",
-            id,
+             FROM consent c LEFT JOIN consent_text t ON t.hash = c.text WHERE c.subscriber IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows}) ORDER BY c.at, c.id",
+            &array([id.0]),
         )
         .await?;
         let consent = lines.iter().map(|row| {
@@ -168,10 +157,7 @@ impl Subscribers<'_> {
             })
         });
         let consent = consent.collect::<anyhow::Result<Vec<_>>>()?;
-        let lines = sqlx::query("SELECT * FROM signup WHERE address_key = $1 ORDER BY id")
-            .bind(&key)
-            .fetch_all(&mut *connection)
-            .await?;
+        let lines = rows(self, connection, "SELECT * FROM signup WHERE address_key IN (SELECT r.value->>'v' FROM {rows}) ORDER BY id", &keys).await?;
         let sign_ups = lines.iter().map(|row| {
             anyhow::Ok(SignUpLine {
                 cadence: row.try_get("cadence")?,
@@ -186,8 +172,8 @@ impl Subscribers<'_> {
             })
         });
         let sign_ups = sign_ups.collect::<anyhow::Result<Vec<_>>>()?;
-        let changes = "SELECT * FROM address_change WHERE subscriber = $1 ORDER BY id";
-        let lines = rows(connection, changes, id).await?;
+        let changes = "SELECT * FROM address_change WHERE subscriber IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows}) ORDER BY id";
+        let lines = rows(self, connection, changes, &numbers).await?;
         let address_changes = lines.iter().map(|row| {
             Ok(ChangeLine {
                 address: row.try_get("address")?,
@@ -197,8 +183,8 @@ impl Subscribers<'_> {
             })
         });
         let address_changes = address_changes.collect::<sqlx::Result<Vec<_>>>()?;
-        let deliveries = "SELECT * FROM delivery WHERE subscriber = $1 ORDER BY planned_at, id";
-        let lines = rows(connection, deliveries, id).await?;
+        let deliveries = "SELECT * FROM delivery WHERE subscriber IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows}) ORDER BY planned_at, id";
+        let lines = rows(self, connection, deliveries, &numbers).await?;
         let deliveries = lines.iter().map(|row| {
             Ok(DeliveryLine {
                 edition: row.try_get("edition")?,
@@ -209,8 +195,8 @@ impl Subscribers<'_> {
             })
         });
         let deliveries = deliveries.collect::<sqlx::Result<Vec<_>>>()?;
-        let bounces = "SELECT * FROM bounce WHERE subscriber = $1 ORDER BY at, edition";
-        let lines = rows(connection, bounces, id).await?;
+        let bounces = "SELECT * FROM bounce WHERE subscriber IN (SELECT CAST(r.value->>'v' AS BIGINT) FROM {rows}) ORDER BY at, edition";
+        let lines = rows(self, connection, bounces, &numbers).await?;
         let bounces = lines.iter().map(|row| {
             Ok(BounceLine {
                 edition: row.try_get("edition")?,
@@ -220,10 +206,7 @@ impl Subscribers<'_> {
             })
         });
         let bounces = bounces.collect::<sqlx::Result<Vec<_>>>()?;
-        let lines = sqlx::query("SELECT * FROM letter WHERE address_key = $1 ORDER BY id")
-            .bind(&key)
-            .fetch_all(&mut *connection)
-            .await?;
+        let lines = rows(self, connection, "SELECT * FROM letter WHERE address_key IN (SELECT r.value->>'v' FROM {rows}) ORDER BY id", &keys).await?;
         let letters = lines.iter().map(|row| {
             Ok(LetterLine {
                 kind: row.try_get("kind")?,
@@ -260,60 +243,6 @@ impl Subscribers<'_> {
             || !person.letters.is_empty()
             || person.suppressed.is_some();
         Ok(is_known.then_some(person))
-    }
-
-    /// Deletes all that is known of who has `address`, but for a keyed hash that keeps lists from bringing them back. Returns whether
-    /// anything was known.
-    ///
-    /// # Errors
-    /// When the database fails; nothing is deleted then.
-    pub async fn erase_person(
-        &self,
-        address: &Address,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<bool> {
-        let key = address.key();
-        let mut connection = self.writing().await?;
-        let mut tx = self.begin(&mut connection).await?;
-        let mut deleted = 0;
-        let of_subscriber = "(SELECT id FROM subscriber WHERE address_key = $1)";
-        for sql in [
-            format!(
-                "DELETE FROM letter WHERE kind = 'move' AND about IN
-                    (SELECT id FROM address_change WHERE subscriber IN {of_subscriber})"
-            ),
-            format!("DELETE FROM delivery WHERE subscriber IN {of_subscriber}"),
-            format!("DELETE FROM bounce WHERE subscriber IN {of_subscriber}"),
-            format!("DELETE FROM follow WHERE subscriber IN {of_subscriber}"),
-            format!(
-                "DELETE FROM address_change WHERE subscriber IN {of_subscriber} OR address_key = $1"
-            ),
-            format!("DELETE FROM consent WHERE subscriber IN {of_subscriber}"),
-            format!("DELETE FROM subscriber_topic WHERE subscriber IN {of_subscriber}"),
-            // The number stays taken: links that are sealed for it must not lead to somebody else.
-            "UPDATE subscriber SET address = '', address_key = 'erased:' || id, name = '', state = 'unsubscribed',
-                    token = 'erased:' || id, cadence = '', language = NULL, created_at = 0, confirmed_at = NULL, left_at = NULL,
-                    length = 'full', send_hour = NULL, timezone = NULL, paused_until = NULL, days = NULL, reading = '{}'
-                 WHERE address_key = $1"
-                .to_owned(),
-            "DELETE FROM signup WHERE address_key = $1".to_owned(),
-            "DELETE FROM letter WHERE address_key = $1".to_owned(),
-            "DELETE FROM suppression WHERE address_key = $1".to_owned(),
-        ] {
-            let done = sqlx::query(AssertSqlSafe(sql))
-                .bind(&key)
-                .execute(&mut *tx)
-                .await?;
-            deleted += done.rows_affected();
-        }
-        let hash = self.erasure_hash(&mut tx, &key).await?;
-        sqlx::query("INSERT INTO erased (hash, at) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(hash)
-            .bind(now.timestamp())
-            .execute(&mut *tx)
-            .await?;
-        tx.commit().await?;
-        Ok(deleted > 0)
     }
 }
 
@@ -373,7 +302,8 @@ impl Pool {
     }
 }
 
-fn hash(secret: &hmac::Key, key: &str) -> String {
+/// What stands for an address in the log.
+pub(super) fn hash(secret: &hmac::Key, key: &str) -> String {
     let sealed = hmac::sign(secret, key.as_bytes());
     sealed
         .as_ref()
@@ -382,20 +312,16 @@ fn hash(secret: &hmac::Key, key: &str) -> String {
         .collect()
 }
 
-/// Who had the address of that hash before they moved.
-async fn former(connection: &mut AnyConnection, hash: &str) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar("SELECT subscriber FROM consent WHERE event = 'moved' AND details LIKE $1 ORDER BY id DESC LIMIT 1")
-        .bind(format!("%\"from_hmac\":\"{hash}\"%"))
-        .fetch_optional(connection)
-        .await
-}
-
 async fn rows(
+    pool: &Pool,
     connection: &mut AnyConnection,
-    sql: &'static str,
-    id: SubscriberId,
+    sql: &str,
+    of: &str,
 ) -> sqlx::Result<Vec<AnyRow>> {
-    sqlx::query(sql).bind(id.0).fetch_all(connection).await
+    sqlx::query(pool.with_rows(sql))
+        .bind(of)
+        .fetch_all(connection)
+        .await
 }
 
 impl From<Subscriber> for Subscription {

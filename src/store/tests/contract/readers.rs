@@ -828,6 +828,173 @@ async fn a_store_that_was_copied_takes_nothing_more_from_who_has_it_open() {
     );
 }
 
+/// Moves a subscriber to another address, as they do it.
+async fn moved(store: &Store, id: SubscriberId, to: &str, at: DateTime<Utc>) -> SubscriberId {
+    let to = Address::parse(to).unwrap();
+    let subscribers = store.subscribers();
+    subscribers
+        .create_address_change(id, &to, Language::De, ip("192.0.2.1"), at)
+        .await
+        .unwrap();
+    let letters = store.letters().begin_letters(9, at).await.unwrap();
+    let letter = letters.iter().find(|letter| letter.address == to).unwrap();
+    let click = Click {
+        id: letter.about,
+        since: at - TimeDelta::hours(1),
+        ip: ip("192.0.2.1"),
+        form: FORM,
+        now: at,
+    };
+    let done = subscribers
+        .confirm_address_change(click, Language::De)
+        .await;
+    match done.unwrap() {
+        Confirmed::Now(id) => id,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Where a text still is: in which tables, and in the bytes of which files.
+async fn places_of(place: &Place, store: &Store, text: &str) -> Vec<String> {
+    let mut places = Vec::new();
+    for table in crate::store::copy::TABLES {
+        let mut connection = store.pool.writing().await.unwrap();
+        let sql = format!("SELECT * FROM {table}");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .fetch_all(&mut *connection)
+            .await
+            .unwrap();
+        for row in &rows {
+            let texts =
+                (0..row.len()).map(|column| row.try_get::<String, _>(column).unwrap_or_default());
+            if texts
+                .into_iter()
+                .any(|cell| cell.to_lowercase().contains(text))
+            {
+                places.push(table.to_owned());
+            }
+        }
+    }
+    if let Some(path) = place.url().file() {
+        for suffix in ["", "-wal"] {
+            let bytes = std::fs::read(format!("{}{suffix}", path.display())).unwrap_or_default();
+            let bytes = bytes.to_ascii_lowercase();
+            if bytes
+                .windows(text.len())
+                .any(|window| window == text.as_bytes())
+            {
+                places.push(format!("bytes{suffix}"));
+            }
+        }
+    }
+    places
+}
+
+#[tokio::test]
+async fn who_has_moved_is_erased_and_exported_by_any_address_that_they_had() {
+    for (merges, erased_by) in [(false, 0), (false, 2), (true, 0), (true, 1), (true, 2)] {
+        let Some(place) = Place::new().await else {
+            return;
+        };
+        let store = place.open().await;
+        let addresses = [
+            "erste@example.org",
+            "zweite@example.net",
+            "dritte@example.com",
+        ];
+        let id = subscribed(&store, addresses[0]).await;
+        if merges {
+            subscribed(&store, addresses[1]).await;
+        }
+        // Others, so that pages are split.
+        let others: Vec<_> = (0..200)
+            .map(|n| person(&format!("andere{n}@example.org"), &["ki"]))
+            .collect();
+        confirmed(&store, &others).await;
+        let id = moved(&store, id, addresses[1], now() + TimeDelta::hours(1)).await;
+        moved(&store, id, addresses[2], now() + TimeDelta::hours(30)).await;
+        let by = Address::parse(addresses[erased_by]).unwrap();
+        let known = store
+            .subscribers()
+            .export_person(&by)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(known.address, addresses[2], "by {erased_by}");
+        let events = known
+            .consent
+            .iter()
+            .filter(|line| line.event == "moved")
+            .count();
+        assert!(events >= 2, "by {erased_by}: {events}");
+        let erased = store.subscribers().erase_person(&by, now()).await.unwrap();
+        assert!(
+            erased.was_known && !erased.is_left_in_file,
+            "by {erased_by}: {erased:?}"
+        );
+        for address in addresses {
+            let left = places_of(&place, &store, address).await;
+            assert!(
+                left.is_empty(),
+                "{address}, erased by {erased_by}, merged {merges}: {left:?}"
+            );
+            let entry = [(
+                person(address, &[]),
+                SubscriberState::Confirmed,
+                Some(now()),
+            )];
+            let again = store
+                .subscribers()
+                .create_subscribers(&entry, Origin::Import, now())
+                .await;
+            assert_eq!(again.unwrap().added, 0, "{address} is not brought back");
+        }
+        assert_eq!(
+            store
+                .subscribers()
+                .list_subscribers(0, 999)
+                .await
+                .unwrap()
+                .len(),
+            200
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_has_taken_over_a_former_address_is_somebody_else() {
+    let Some(place) = Place::new().await else {
+        return;
+    };
+    let store = place.open().await;
+    let id = subscribed(&store, "alt@example.org").await;
+    moved(&store, id, "neu@example.org", now() + TimeDelta::hours(1)).await;
+    let later = now() + TimeDelta::days(30);
+    let letters = sign_up(&store, &signup("alt@example.org", "192.0.2.7"), later).await;
+    let asks = |letter: &&PendingLetter| letter.kind == LetterKind::Confirmation;
+    let letter = letters.iter().find(asks).unwrap();
+    let Confirmed::Now(other) = confirm(&store, letter, later).await else {
+        panic!("it is not confirmed");
+    };
+    assert_ne!(other, id);
+    let old = Address::parse("alt@example.org").unwrap();
+    assert!(
+        store
+            .subscribers()
+            .erase_person(&old, later)
+            .await
+            .unwrap()
+            .was_known
+    );
+    let left = store
+        .subscribers()
+        .find_subscriber(id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(left.profile.address.as_str(), "neu@example.org");
+}
+
 #[tokio::test]
 async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
     let Some(place) = Place::new().await else {
@@ -870,6 +1037,7 @@ async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
             .erase_person(&anna, now())
             .await
             .unwrap()
+            .was_known
     );
     assert!(
         !store
@@ -877,6 +1045,7 @@ async fn of_an_erased_person_nothing_is_left_and_no_list_brings_them_back() {
             .erase_person(&anna, now())
             .await
             .unwrap()
+            .was_known
     );
     assert!(person_of(&store, "anna@example.org").await.is_none());
     for table in crate::store::copy::TABLES {
