@@ -61,6 +61,28 @@ impl Address {
         Ok(Self(address))
     }
 
+    /// Parses what a stranger has put into a public form: only what can be an address on the internet, and no trick.
+    ///
+    /// # Errors
+    /// Beside those of [`parse`](Self::parse): when the domain has no dot or is for special use (RFC 6761, RFC 6762, RFC 9476), when a
+    /// spreadsheet would take the address for a formula, and when a letter of it becomes another one in lower case, as U+212A becomes `k`.
+    pub fn parse_public(text: &str) -> Result<Self, AddressError> {
+        const SPECIAL: [&str; 6] = ["alt", "internal", "invalid", "local", "localhost", "onion"];
+        let address = Self::parse(text)?;
+        let is_public = address
+            .domain()
+            .rsplit_once('.')
+            .is_some_and(|(_, last)| !SPECIAL.contains(&last));
+        if !is_public {
+            return Err(AddressError::Domain);
+        }
+        let folds = |c: char| !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii());
+        if address.0.starts_with(['=', '+', '-', '@']) || address.0.chars().any(folds) {
+            return Err(AddressError::Local);
+        }
+        Ok(address)
+    }
+
     /// The address as it is written into a mail.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -117,6 +139,26 @@ impl fmt::Debug for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_public_form_takes_what_can_be_an_address_on_the_internet() {
+        for text in ["anna@example.org", "änne@example.org", "a+b@example.co.uk"] {
+            assert!(Address::parse_public(text).is_ok(), "{text}");
+        }
+        for text in [
+            "root@localhost",
+            "admin@intranet",
+            "x@gmail",
+            "a@printer.local",
+            "=cmd@evil.example",
+            "mi\u{212a}el@example.org",
+        ] {
+            assert!(
+                Address::parse(text).is_ok() && Address::parse_public(text).is_err(),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn an_address_is_trimmed_and_its_domain_made_ascii() {

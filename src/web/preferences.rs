@@ -282,7 +282,7 @@ pub(super) async fn change_address(
     };
     let pages = &words(ask.language).pages;
     let written = fields.get("address").unwrap_or_default();
-    let Ok(address) = Address::parse(written) else {
+    let Ok(address) = Address::parse_public(written) else {
         let said = Said {
             wrong_address: pages.sign_up.no_address,
             ..Said::default()

@@ -23,6 +23,9 @@ use crate::model::{Address, ItemKey, Language, Preference, WrongPreference};
 use crate::render::{PageWords, words};
 use crate::store::SignUp;
 
+/// The field that people do not see; its name says nothing to what fills in forms for them.
+const TRAP: &str = "note";
+
 /// How many editions the first page has.
 const EDITIONS: u32 = 5;
 
@@ -162,10 +165,10 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
         };
         Ok(page(message(&app, &ask, &pages.sign_up.sent, said)?))
     };
-    if fields.get("website").is_some_and(|text| !text.is_empty()) {
-        // A person does not see the field. A machine is to think that it has done its work.
+    // A person does not see the field, but a browser may have filled it in for them: they look once more.
+    let is_trapped = fields.get(TRAP).is_some_and(|text| !text.is_empty());
+    if is_trapped {
         app.metrics.note(Event::Trapped);
-        return sent();
     }
     let mut preferences = usual(&app, &ask);
     let entries = Entries::from_form(&app, &fields);
@@ -194,7 +197,7 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
             form_kind(fields.get("form").unwrap_or_default()),
         )
     };
-    let Ok(address) = Address::parse(written) else {
+    let Ok(address) = Address::parse_public(written) else {
         let form = form("", pages.sign_up.no_address);
         let page = home_with(&app, &ask, &form).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
@@ -204,7 +207,7 @@ pub(super) async fn subscribe(State(app): State<Arc<App>>, ask: Ask, request: Re
         let page = home_with(&app, &ask, &form).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
-    if pace != Pace::Human {
+    if is_trapped || pace != Pace::Human {
         let form = form(pages.sign_up.check, "");
         return Ok(page(home_with(&app, &ask, &form).await?));
     }
@@ -314,7 +317,7 @@ async fn subscribe_program(app: &Arc<App>, ask: Ask, request: Request) -> Answer
         Err(error) => return answer(wrong, "invalid", &error.to_string()),
     };
     let pages = &words(ask.language).pages;
-    let Ok(address) = Address::parse(&wanted.address) else {
+    let Ok(address) = Address::parse_public(&wanted.address) else {
         return answer(wrong, "no_address", pages.sign_up.no_address);
     };
     match app.pace(&wanted.token) {

@@ -662,6 +662,10 @@ fn a_program_signs_somebody_up() {
     for (body, status) in [
         (serde_json::json!({"address": "nix", "token": token}), 422),
         (
+            serde_json::json!({"address": "root@localhost", "token": token}),
+            422,
+        ),
+        (
             serde_json::json!({"address": "b@example.org", "token": "nix"}),
             422,
         ),
