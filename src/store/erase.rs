@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aho_corasick::AhoCorasick;
 use chrono::{DateTime, Utc};
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Row as _};
 
 use super::{Pool, Subscribers, array};
 use crate::model::Address;
@@ -87,7 +87,12 @@ impl Subscribers<'_> {
         }
         tx.commit().await?;
         let texts = identity.keys.iter().map(String::as_str);
-        let is_left_in_file = self.scrub(&mut connection, texts).await?;
+        // The person is erased by now, whatever becomes of the file.
+        let scrubbed = self.scrub(&mut connection, texts).await;
+        let is_left_in_file = scrubbed.unwrap_or_else(|error| {
+            tracing::warn!("The unused parts of the database could not be cleared: {error:#}");
+            true
+        });
         Ok(Erased {
             was_known: deleted > 0,
             is_left_in_file,
@@ -139,16 +144,16 @@ impl Pool {
             tracing::warn!("The database file could not be written anew: {error}");
             return Ok(true);
         }
-        self.checkpoint_whole(connection).await?;
-        Ok(has(&log)?)
+        // The file may have the address as a part of somebody else's, so it is not asked again.
+        Ok(!self.checkpoint_whole(connection).await?)
     }
 
-    /// Moves the whole log into the file and empties it, as far as no other process reads it.
-    async fn checkpoint_whole(&self, connection: &mut AnyConnection) -> sqlx::Result<()> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .fetch_all(connection)
+    /// Moves the whole log into the file and empties it. Returns whether that was done: not while another process reads it.
+    async fn checkpoint_whole(&self, connection: &mut AnyConnection) -> sqlx::Result<bool> {
+        let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(connection)
             .await?;
-        Ok(())
+        Ok(row.try_get::<i64, _>(0)? == 0)
     }
 }
 
